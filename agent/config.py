@@ -1,0 +1,112 @@
+"""Which component does each stage, what it may cost in time, and what takes over when it fails.
+
+    persona: harbor
+    recognition: faster-whisper:tiny.en        # short form
+    voice:                                     # long form
+      use: kokoro
+      fallback: [piper]
+      budget_s: 10
+    emotion: [minilm, prosody]                 # one per modality; a list inside the list is a chain
+
+A configuration is read from YAML with `load_config`, or made in Python: `AgentConfig(voice="kokoro")`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from typing_extensions import Annotated
+
+from rapport.persona.card import read_yaml, validated
+from rapport.persona.errors import InputError
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StageConfig(_Model):
+    """A component, the components that take over when it fails, and the time that each call may take."""
+
+    use: str = Field(min_length=1)
+    fallback: tuple[str, ...] = ()
+    budget_s: float = Field(10.0, gt=0)
+    """Seconds for one call; for a stream, for each item of it."""
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        return (self.use, *self.fallback)
+
+
+def _expand(value: Any) -> Any:
+    """`"a"` means use a; `["a", "b"]` means use a, fall back to b."""
+    if isinstance(value, str):
+        return {"use": value}
+    if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):  # pyright: ignore[reportUnknownVariableType]
+        return {"use": value[0], "fallback": tuple(value[1:])}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+Stage = Annotated[StageConfig, BeforeValidator(_expand)]
+
+
+def _stage(use: str, *fallback: str, budget_s: float) -> Any:
+    return Field(default_factory=lambda: StageConfig(use=use, fallback=fallback, budget_s=budget_s))
+
+
+class AgentConfig(_Model):
+    """A component per stage. The defaults run offline on a laptop CPU with what a plain install brings."""
+
+    persona: str = "harbor"
+    recognition: Stage = _stage("faster-whisper", budget_s=20)
+    emotion: tuple[Stage, ...] = Field(
+        default_factory=lambda: (
+            StageConfig(use="minilm", budget_s=2),
+            StageConfig(use="prosody", budget_s=2),
+        )
+    )
+    transition: Stage = _stage("pad", "hold", budget_s=1)
+    response: Stage = _stage("smollm2", "rules", budget_s=12)
+    voice: Stage | None = _stage("kokoro", budget_s=15)
+    animation: Stage | None = _stage("viseme", "energy", budget_s=5)
+    rendering: Stage | None = _stage("wgpu", "track", budget_s=10)
+    memory: Stage = _stage("sql", budget_s=3)
+    load_budget_s: float = Field(600.0, gt=0)
+    """Seconds that a component may take to start; the first start of a language model converts it once."""
+    history_turns: int = Field(4, ge=0, le=50)
+    """Last exchanges that the responder sees."""
+    recalled_turns: int = Field(2, ge=0, le=20)
+    """Similar older exchanges that the responder sees."""
+    max_sentences: int = Field(3, ge=1, le=20)
+    max_text_chars: int = Field(4000, ge=1)
+    """Longer input of the person is refused, or cut by the apps that say so."""
+    max_audio_s: float = Field(300.0, gt=0)
+    queue_items: int = Field(4, ge=1)
+    """Clauses that may wait between two stages, and events (times 16) that may wait for a slow consumer."""
+    retry_after_s: float = Field(30.0, ge=0)
+    """A component that ran out of time rests for so long, doubled each time in a row, before it is tried again."""
+
+    def text_only(self) -> AgentConfig:
+        """The same without voice, animation and rendering."""
+        return self.model_copy(update={"voice": None, "animation": None, "rendering": None})
+
+    def without_pictures(self) -> AgentConfig:
+        """The same without animation and rendering."""
+        return self.model_copy(update={"animation": None, "rendering": None})
+
+
+def load_config(path: str | Path) -> AgentConfig:
+    """Read a configuration from YAML.
+
+    Raises:
+        InputError: the file cannot be read, is broken YAML, or has an unknown or ill-typed key (named).
+    """
+    try:
+        text = Path(path).read_text("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path of the configuration") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text; save the configuration as UTF-8") from None
+    return validated(AgentConfig, read_yaml(text, str(path)), str(path))

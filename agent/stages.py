@@ -1,0 +1,221 @@
+"""The contracts of Rapport: one Protocol per stage, on one page.
+
+A component is any class that has the stage's method and a `capabilities` attribute; there is nothing to inherit. It
+is constructed with one argument, `model` (what stands after the colon in `"stage-name:model"`, or None), which is where
+it loads its weights; it raises ComponentError when it cannot start. After that it holds no state of any conversation:
+one instance serves many agents, from many threads of one process, so whatever a turn needs comes in as arguments.
+
+Methods are asynchronous because stages wait: on a thread that computes (use `asyncio.to_thread`), on a network, on a
+virtual clock in tests. A component raises StageError when it fails; any other exception counts as a failure as well. The
+agent gives every call a time budget, checks what comes back, and goes on to the next component of the chain.
+
+What a component can do stands in its capabilities, beside the data types of its own package (`rapport.speech.audio`,
+`rapport.avatar.face`, `rapport.memory.records`, `rapport.persona.transition`), since those packages import nothing from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapport.avatar.face import AnimatorCapabilities, FaceTrack, RendererCapabilities
+from rapport.memory.records import Exchange, MemoryCapabilities, TurnRecord
+from rapport.persona.affect import AffectState, EmotionEstimate, Modality
+from rapport.persona.card import FaceCard, Persona
+from rapport.persona.transition import TransitionCapabilities, TransitionRequest
+from rapport.speech.audio import (
+    Audio,
+    RecognizerCapabilities,
+    SpokenClause,
+    SynthesizerCapabilities,
+    Transcript,
+    VoiceProfile,
+)
+
+# --------------------------------------------------------------------------------------------------- what goes in
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What a person gave for one turn: text, or audio, or both, and any camera frames (RGB uint8, (h, w, 3))."""
+
+    text: str | None = None
+    audio: Audio | None = None
+    frames: tuple[NDArray[np.uint8], ...] = ()
+
+
+@dataclass(frozen=True)
+class PersonTurn:
+    """The person's turn after recognition: what every emotion recogniser reads."""
+
+    transcript: Transcript
+    audio: Audio | None = None
+    frames: tuple[NDArray[np.uint8], ...] = ()
+    history: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True)
+class EmpathyPlan:
+    """The chain of empathy (AvaMERG, arXiv 2502.04976) and the support strategy (ESConv) a reply follows."""
+
+    event: str
+    """What happened to the person."""
+    emotion: str
+    """What they feel."""
+    cause: str
+    """Why they feel it."""
+    goal: str
+    """What the reply is to do for them."""
+    strategy: str
+    """One of ESConv's eight: question, restatement, reflection, self-disclosure, affirmation, suggestions,
+    information, others."""
+
+
+@dataclass(frozen=True)
+class ReplyRequest:
+    """Everything a responder may draw on. `history` holds what was heard, oldest first."""
+
+    text: str
+    perceived: EmotionEstimate
+    felt: AffectState
+    persona: Persona
+    history: Sequence[Exchange] = ()
+    recalled: Sequence[Exchange] = ()
+    seed: int = 0
+    max_sentences: int = 3
+
+
+# ------------------------------------------------------------------------------------------------------ capabilities
+
+
+@dataclass(frozen=True)
+class EmotionCapabilities:
+    modality: Modality = "text"
+    """What it reads. The agent asks it only for turns that have this modality."""
+    taxonomy: str = "ekman7"
+    """Name of the taxonomy of its distributions, see rapport.persona.affect.TAXONOMIES."""
+
+
+@dataclass(frozen=True)
+class ResponderCapabilities:
+    streaming: bool = True
+    """Whether the first clause comes before the last is written."""
+    model: str = ""
+    """Name of the language model behind it, empty for none."""
+
+
+# ------------------------------------------------------------------------------------------------------------- stages
+
+
+class SpeechRecognizer(Protocol):
+    """Stage `recognition`: sound to words."""
+
+    @property
+    def capabilities(self) -> RecognizerCapabilities: ...
+
+    async def transcribe(self, audio: Audio) -> Transcript:
+        """Words of any audio (any rate). Silence and noise give an empty transcript, never invented text."""
+        ...
+
+
+class EmotionRecognizer(Protocol):
+    """Stage `emotion`: one modality to an estimate. A configuration names several; the agent fuses what they say."""
+
+    @property
+    def capabilities(self) -> EmotionCapabilities: ...
+
+    async def estimate(self, heard: PersonTurn) -> EmotionEstimate | None:
+        """The person's feeling as this modality shows it; None when there is nothing to read."""
+        ...
+
+
+class EmotionTransition(Protocol):
+    """Stage `transition`: how the agent's own feeling moves, by personality."""
+
+    @property
+    def capabilities(self) -> TransitionCapabilities: ...
+
+    async def step(self, request: TransitionRequest) -> AffectState:
+        """The state at `request.now_s`: decayed since `request.state.at_s`, then moved by what was perceived."""
+        ...
+
+
+class Responder(Protocol):
+    """Stage `response`: a feeling and words to an answer."""
+
+    @property
+    def capabilities(self) -> ResponderCapabilities: ...
+
+    def respond(self, request: ReplyRequest) -> AsyncIterator[EmpathyPlan | str]:
+        """First the plan, then the reply clause by clause. Clauses are plain text to be spoken, without markup."""
+        ...
+
+
+class SpeechSynthesizer(Protocol):
+    """Stage `voice`: a clause to sound that carries the agent's feeling."""
+
+    @property
+    def capabilities(self) -> SynthesizerCapabilities: ...
+
+    async def speak(self, text: str, felt: AffectState, voice: VoiceProfile, seed: int) -> SpokenClause:
+        """One clause as sound, with words and, where it can, phonemes on the clause's own clock."""
+        ...
+
+
+class FaceAnimator(Protocol):
+    """Stage `animation`: a spoken clause to a face track."""
+
+    @property
+    def capabilities(self) -> AnimatorCapabilities: ...
+
+    async def animate(self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int) -> FaceTrack:
+        """Frames for the time from `start_s` (the clause's place in the reply) to its end, at 25 frames a second.
+
+        Frames stand on the reply's grid (frame k at k / 25 s), so the tracks of successive clauses join without a
+        gap or an overlap: a clause from a to b owns the frames k with a <= k / 25 < b. Blinks, gaze and head motion
+        are functions of reply time and seed, so they run on across clauses.
+        """
+        ...
+
+
+class FaceRenderer(Protocol):
+    """Stage `rendering`: a face track to pictures."""
+
+    @property
+    def capabilities(self) -> RendererCapabilities: ...
+
+    def render(self, track: FaceTrack, face: FaceCard) -> AsyncIterator[NDArray[np.uint8]]:
+        """One RGB picture, uint8 (height, width, 3), per frame of the track. A renderer that does not draw yields none."""
+        ...
+
+
+class MemoryStore(Protocol):
+    """Stage `memory`: what is kept of conversations, and what comes to mind again."""
+
+    @property
+    def capabilities(self) -> MemoryCapabilities: ...
+
+    async def remember(self, record: TurnRecord) -> None:
+        """Keep a turn, durably where the store is persistent. Storing the same session and turn again replaces it."""
+        ...
+
+    async def recall(self, text: str, *, person_id: str, limit: int) -> Sequence[Exchange]:
+        """Up to `limit` exchanges most similar to `text`, best first, from all that this person ever said."""
+        ...
+
+
+STAGES: Mapping[str, type] = {
+    "recognition": SpeechRecognizer,
+    "emotion": EmotionRecognizer,
+    "transition": EmotionTransition,
+    "response": Responder,
+    "voice": SpeechSynthesizer,
+    "animation": FaceAnimator,
+    "rendering": FaceRenderer,
+    "memory": MemoryStore,
+}
+"""Every stage by its name in configurations and entry-point groups (`rapport.<stage>`), in the order of a turn."""

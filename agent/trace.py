@@ -1,0 +1,182 @@
+"""The trace of a turn: what was perceived and why, how the agent's feeling moved, what was planned, said and when.
+
+One pydantic model, saved as one line of JSON per turn. With the same seed and input, two runs give equal traces but
+for `timings_s`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rapport.persona.affect import VAD, AffectState, EmotionEstimate
+from rapport.persona.errors import StorageError
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class VadRecord(_Record):
+    """A point in affect space, each axis in [-1, 1]."""
+
+    valence: float
+    arousal: float
+    dominance: float
+
+    @classmethod
+    def of(cls, vad: VAD) -> VadRecord:
+        return cls(valence=vad.valence, arousal=vad.arousal, dominance=vad.dominance)
+
+
+class TimedText(_Record):
+    """A word with seconds from the start of the person's audio (0 and 0 when it was typed)."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+class TimedPhoneme(_Record):
+    """A phoneme with seconds on the reply clock."""
+
+    symbol: str
+    start_s: float
+    end_s: float
+
+
+class HeardRecord(_Record):
+    text: str = ""
+    words: list[TimedText] = Field(default_factory=list[TimedText])
+    language: str = "en"
+
+
+class EstimateRecord(_Record):
+    """One estimate of the person's feeling."""
+
+    label: str
+    probabilities: dict[str, float]
+    vad: VadRecord
+
+    @classmethod
+    def of(cls, estimate: EmotionEstimate) -> EstimateRecord:
+        return cls(
+            label=estimate.label, probabilities=estimate.distribution.as_dict(), vad=VadRecord.of(estimate.vad)
+        )
+
+
+class EvidenceRecord(_Record):
+    modality: str
+    text: str
+    weight: float
+
+
+class PerceivedRecord(_Record):
+    modalities: dict[str, EstimateRecord] = Field(default_factory=dict[str, EstimateRecord])
+    fused: EstimateRecord
+    evidence: list[EvidenceRecord] = Field(default_factory=list[EvidenceRecord])
+
+    @classmethod
+    def of(cls, modalities: Mapping[str, EmotionEstimate], fused: EmotionEstimate) -> PerceivedRecord:
+        return cls(
+            modalities={name: EstimateRecord.of(estimate) for name, estimate in modalities.items()},
+            fused=EstimateRecord.of(fused),
+            evidence=[
+                EvidenceRecord(modality=item.modality, text=item.text, weight=item.weight) for item in fused.evidence
+            ],
+        )
+
+
+class AffectRecord(_Record):
+    label: str
+    vad: VadRecord
+    mood: VadRecord
+
+    @classmethod
+    def of(cls, state: AffectState) -> AffectRecord:
+        return cls(label=state.label, vad=VadRecord.of(state.emotion), mood=VadRecord.of(state.mood))
+
+
+class FeltRecord(_Record):
+    """`because` gives, per axis, the signed parts of the move; they add up to `after - before`."""
+
+    before: AffectRecord
+    after: AffectRecord
+    because: dict[str, dict[str, float]] = Field(default_factory=dict[str, dict[str, float]])
+
+    @classmethod
+    def of(cls, before: AffectState, after: AffectState) -> FeltRecord:
+        return cls(
+            before=AffectRecord.of(before),
+            after=AffectRecord.of(after),
+            because={axis: dict(parts) for axis, parts in after.because.items()},
+        )
+
+
+class PlanRecord(_Record):
+    event: str = ""
+    emotion: str = ""
+    cause: str = ""
+    goal: str = ""
+    strategy: str = ""
+
+
+class ClauseRecord(_Record):
+    """A clause with seconds on the reply clock (0 and 0 when no voice spoke it)."""
+
+    text: str
+    start_s: float = 0.0
+    end_s: float = 0.0
+    phonemes: list[TimedPhoneme] = Field(default_factory=list[TimedPhoneme])
+
+
+class ReplyRecord(_Record):
+    """`text` is what the person heard: an interrupted reply ends at its last word played."""
+
+    text: str = ""
+    clauses: list[ClauseRecord] = Field(default_factory=list[ClauseRecord])
+
+
+class TimingsRecord(_Record):
+    """Seconds since the end of the person's turn; None for what never came."""
+
+    recognition: float | None = None
+    perception: float | None = None
+    first_token: float | None = None
+    first_audio: float | None = None
+    first_frame: float | None = None
+    total: float | None = None
+
+
+class FailureRecord(_Record):
+    stage: str
+    component: str
+    error: str
+    fallback: str
+
+
+class TurnTrace(_Record):
+    """Everything about one turn."""
+
+    session: str
+    turn: int
+    persona: str
+    seed: int
+    heard: HeardRecord
+    perceived: PerceivedRecord
+    felt: FeltRecord
+    plan: PlanRecord
+    reply: ReplyRecord
+    timings_s: TimingsRecord
+    failures: list[FailureRecord] = Field(default_factory=list[FailureRecord])
+
+
+def write_traces(path: Path, traces: Sequence[TurnTrace]) -> None:
+    """One turn is written as one JSON object, several as JSON lines. Raises StorageError when it cannot be written."""
+    text = traces[0].model_dump_json(indent=2) if len(traces) == 1 else "\n".join(t.model_dump_json() for t in traces)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path}: the trace cannot be written ({error.strerror}); choose another place") from None

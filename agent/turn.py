@@ -1,0 +1,519 @@
+"""One turn: from what a person gave to what they heard, every stage overlapping the next through bounded queues.
+
+    recognise -> (perceive | recall) -> feel -> write -> speak -> animate and draw -> remember
+
+`Turn.events` is the stream that the outside reads. `Turn.interrupt` may come at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapport.agent import events as ev
+from rapport.agent.heard import heard_part
+from rapport.agent.perception.fusion import fuse
+from rapport.agent.stages import EmpathyPlan, PersonTurn, ReplyRequest, Utterance
+from rapport.agent.trace import (
+    AffectRecord,
+    ClauseRecord,
+    FailureRecord,
+    FeltRecord,
+    HeardRecord,
+    PerceivedRecord,
+    PlanRecord,
+    ReplyRecord,
+    TimedPhoneme,
+    TimedText,
+    TimingsRecord,
+    TurnTrace,
+)
+from rapport.avatar.face import FaceTrack
+from rapport.memory.records import Exchange
+from rapport.persona.affect import AffectState, EmotionEstimate, Modality
+from rapport.persona.errors import StageError
+from rapport.persona.transition import TransitionRequest, decayed
+from rapport.speech.audio import Audio, SpokenClause, Transcript, VoiceProfile
+
+if TYPE_CHECKING:
+    from rapport.agent.agent import Agent
+
+PLAIN_SENTENCE = "I'm here, and I'm listening. Something on my side went wrong just now; would you tell me a little more?"
+"""Said when every responder failed: a turn never ends in silence."""
+
+_MAX_CLAUSES = 60
+_MAX_CLAUSE_CHARS = 2000
+_MAX_CLAUSE_S = 120.0
+
+_Item: TypeAlias = "ev.Event | BaseException | None"
+
+
+@dataclass
+class _Findings:
+    """What a turn has found out so far; the trace is written from it."""
+
+    transcript: Transcript = field(default_factory=lambda: Transcript(""))
+    modalities: dict[Modality, EmotionEstimate] = field(default_factory=dict[Modality, EmotionEstimate])
+    fused: EmotionEstimate = field(default_factory=EmotionEstimate.unknown)
+    recalled: Sequence[Exchange] = ()
+    plan: EmpathyPlan | None = None
+    written: list[str] = field(default_factory=list[str])
+    spoken: list[ev.Spoken] = field(default_factory=list[ev.Spoken])
+    tracks: list[FaceTrack] = field(default_factory=list[FaceTrack])
+    failures: list[ev.Failed] = field(default_factory=list[ev.Failed])
+    timings: TimingsRecord = field(default_factory=TimingsRecord)
+
+
+class Turn:
+    """A turn in flight. Made by `Agent`, used once."""
+
+    def __init__(self, agent: Agent, utterance: Utterance, number: int, *, draw: bool) -> None:
+        self._agent = agent
+        self._utterance = utterance
+        self._number = number
+        self._draw = draw
+        self._seed = (agent.seed * 1_000_003 + number) & 0x7FFF_FFFF
+        self._began_s = agent.clock.now_s()
+        self._before = agent.state
+        self._found = _Findings()
+        self._queue: asyncio.Queue[_Item] = asyncio.Queue(agent.config.queue_items * 16)
+        self._answering: asyncio.Task[None] | None = None
+        self._interrupted = False
+        self._heard_until_s: float | None = None
+        self._taken_written = 0
+        self._taken_spoken = 0
+        """Clauses that the consumer has taken from the stream, as text and as sound."""
+        self._abandoned = False
+        self._settled = False
+
+    # ------------------------------------------------------------------------------------------------ from outside
+
+    async def events(self) -> AsyncIterator[ev.Event]:
+        """The turn's events. Leaving the iteration early counts as an interruption after the last clause taken."""
+        producer = asyncio.create_task(self._produce())
+        try:
+            while (item := await self._queue.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                self._taken_written += isinstance(item, ev.Clause)
+                self._taken_spoken += isinstance(item, ev.Spoken)
+                yield item
+        finally:
+            if not producer.done():
+                self.interrupt(None)
+                self._abandoned = True
+                self._drop_pending()
+                await asyncio.wait({producer})
+
+    def interrupt(self, heard_until_s: float | None) -> None:
+        """Stop answering. Without a time, everything that the consumer has taken so far counts as heard.
+
+        A turn that is over may still be playing: with a time, what is remembered of it is cut as well.
+        """
+        if self._settled:
+            if heard_until_s is not None and self._found.spoken:
+                self._agent.rewrite(self._number, heard_part(self._found.spoken, heard_until_s))
+            return
+        if self._interrupted:
+            return
+        self._interrupted = True
+        self._heard_until_s = heard_until_s
+        if self._answering is not None:
+            self._answering.cancel()
+
+    # ------------------------------------------------------------------------------------------------- the producer
+
+    async def _produce(self) -> None:
+        try:
+            self._answering = asyncio.create_task(self._answer())
+            if self._interrupted:
+                self._answering.cancel()
+            await asyncio.wait({self._answering})
+            if not self._answering.cancelled() and (error := self._answering.exception()) is not None:
+                raise error
+            await self._settle()
+        except BaseException as error:
+            if self._answering is not None:
+                self._answering.cancel()
+            self._drop_pending()
+            self._queue.put_nowait(error)
+            raise
+        else:
+            await self._emit(None)
+
+    async def _answer(self) -> None:
+        await self._recognise()
+        await asyncio.gather(self._perceive(), self._recall())
+        self._found.timings.perception = self._elapsed_s()
+        await self._emit(ev.Perceived(dict(self._found.modalities), self._found.fused))
+        await self._feel()
+        depth = self._agent.config.queue_items
+        texts: asyncio.Queue[str | None] = asyncio.Queue(depth)
+        sounds: asyncio.Queue[ev.Spoken | None] = asyncio.Queue(depth)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._write(texts))
+            group.create_task(self._speak(texts, sounds))
+            group.create_task(self._show(sounds))
+
+    async def _recognise(self) -> None:
+        found, runner = self._found, self._agent.runners["recognition"]
+        text, audio = self._utterance.text, self._utterance.audio
+        if text is not None:
+            found.transcript = Transcript(text)
+        elif audio is not None:
+            heard = await runner.call(
+                lambda component: component.transcribe(audio), _check_transcript, self._report, without="no words"
+            )
+            found.transcript = heard or Transcript("")
+        found.timings.recognition = self._elapsed_s()
+        await self._emit(ev.Heard(found.transcript))
+
+    async def _perceive(self) -> None:
+        turn = PersonTurn(
+            self._found.transcript, self._utterance.audio, self._utterance.frames, tuple(self._agent.history)
+        )
+        given: dict[Modality, bool] = {
+            "text": bool(turn.transcript.text),
+            "voice": turn.audio is not None,
+            "face": bool(turn.frames),
+        }
+
+        async def one(index: int) -> EmotionEstimate | None:
+            runner = self._agent.emotion_runners[index]
+
+            async def estimate(component: Any) -> EmotionEstimate | None:
+                modality = cast("Modality", component.capabilities.modality)
+                return await component.estimate(turn) if given.get(modality, False) else None
+
+            return await runner.call(estimate, _check_estimate, self._report, without="the other modalities")
+
+        estimates = await asyncio.gather(*(one(i) for i in range(len(self._agent.emotion_runners))))
+        present = [estimate for estimate in estimates if estimate is not None]
+        self._found.modalities = {e.modality: e for e in present if e.modality is not None}
+        self._found.fused = fuse(present)
+
+    async def _recall(self) -> None:
+        agent, text = self._agent, self._found.transcript.text
+        if not text or agent.config.recalled_turns == 0:
+            return
+        recent = {(item.session, item.turn) for item in agent.history}
+        wanted = agent.config.recalled_turns
+        recalled = await agent.runners["memory"].call(
+            lambda store: store.recall(text, person_id=agent.person_id, limit=wanted + len(recent)),
+            _check_exchanges,
+            self._report,
+            without="what was said lately",
+        )
+        self._found.recalled = [item for item in recalled or () if (item.session, item.turn) not in recent][:wanted]
+
+    async def _feel(self) -> None:
+        agent = self._agent
+        request = TransitionRequest(self._before, self._found.fused, agent.persona, agent.clock.now_s())
+        state = await agent.runners["transition"].call(
+            lambda component: component.step(request), _check_state, self._report, without="a calming feeling"
+        )
+        agent.state = state or decayed(self._before, agent.persona, agent.clock.now_s())
+        await self._emit(ev.Felt(self._before, agent.state))
+
+    async def _write(self, texts: asyncio.Queue[str | None]) -> None:
+        agent, found = self._agent, self._found
+        request = ReplyRequest(
+            text=found.transcript.text,
+            perceived=found.fused,
+            felt=agent.state,
+            persona=agent.persona,
+            history=tuple(agent.history),
+            recalled=tuple(found.recalled),
+            seed=self._seed,
+            max_sentences=agent.config.max_sentences,
+        )
+        stream = agent.runners["response"].stream(
+            lambda component: component.respond(request),
+            _check_reply_item,
+            self._report,
+            without="a plain sentence",
+            counts=lambda item: isinstance(item, str),
+        )
+        async for item in stream:
+            if isinstance(item, EmpathyPlan):
+                found.plan = item
+                await self._emit(ev.Planned(item))
+            elif len(found.written) < _MAX_CLAUSES:
+                await self._wrote(item, texts)
+        if not found.written:
+            await self._wrote(PLAIN_SENTENCE, texts)
+        await texts.put(None)
+
+    async def _wrote(self, text: str, texts: asyncio.Queue[str | None]) -> None:
+        found = self._found
+        if not found.written:
+            found.timings.first_token = self._elapsed_s()
+        found.written.append(text.strip())
+        await self._emit(ev.Clause(len(found.written) - 1, found.written[-1]))
+        await texts.put(found.written[-1])
+
+    async def _speak(self, texts: asyncio.Queue[str | None], sounds: asyncio.Queue[ev.Spoken | None]) -> None:
+        agent, found = self._agent, self._found
+        card = agent.persona.voice
+        profile = VoiceProfile(dict(card.styles), card.pitch_scale, card.rate_scale)
+        runner = agent.runners.get("voice")
+        start_s, index = 0.0, 0
+        while (text := await texts.get()) is not None:
+            if runner is not None:
+                clause = await runner.call(
+                    lambda component, text=text: component.speak(text, agent.state, profile, self._seed),
+                    _check_spoken,
+                    self._report,
+                    without="text alone",
+                )
+                if clause is not None:
+                    if not found.spoken:
+                        found.timings.first_audio = self._elapsed_s()
+                    spoken = ev.Spoken(index, clause, start_s)
+                    found.spoken.append(spoken)
+                    start_s += clause.audio.duration_s
+                    await self._emit(spoken)
+                    await sounds.put(spoken)
+            index += 1
+        await sounds.put(None)
+
+    async def _show(self, sounds: asyncio.Queue[ev.Spoken | None]) -> None:
+        agent, found = self._agent, self._found
+        animation, rendering = agent.runners.get("animation"), agent.runners.get("rendering")
+        while (spoken := await sounds.get()) is not None:
+            if animation is None:
+                continue
+            track = await animation.call(
+                lambda component, s=spoken: component.animate(s.clause, agent.state, s.start_s, self._seed),
+                _check_track,
+                self._report,
+                without="the voice alone",
+            )
+            if track is None:
+                continue
+            found.tracks.append(track)
+            await self._emit(ev.Face(spoken.index, track))
+            if rendering is None or not self._draw or len(track) == 0:
+                continue
+            number = 0
+            async for image in self._pictures(track):
+                if found.timings.first_frame is None:
+                    found.timings.first_frame = self._elapsed_s()
+                await self._emit(ev.Frame(spoken.index, track.start_s + number / track.frame_rate_hz, image))
+                number += 1
+
+    async def _pictures(self, track: FaceTrack) -> AsyncIterator[NDArray[np.uint8]]:
+        """Pictures of a track by the first renderer that can; one that draws nothing is as good as asked for."""
+        face = self._agent.persona.face
+
+        async def draw(component: Any) -> AsyncIterator[NDArray[np.uint8] | None]:
+            if not component.capabilities.draws:
+                yield None
+            else:
+                async for image in component.render(track, face):
+                    yield image
+
+        stream = self._agent.runners["rendering"].stream(
+            draw, _check_picture, self._report, without="the track alone"
+        )
+        async for image in stream:
+            if image is not None:
+                yield image
+
+    # ------------------------------------------------------------------------------------------------ the turn's end
+
+    async def _settle(self) -> None:
+        """Whatever happened, the turn ends with what was heard of it in history, memory and the trace."""
+        found, agent = self._found, self._agent
+        self._settled = True
+        text = " ".join(found.written)
+        if self._interrupted:
+            self._drop_pending()
+            text = self._heard_text()
+            await self._emit(ev.Interrupted(self._heard_until_s or 0.0, text))
+        exchange = Exchange(found.transcript.text, text, found.fused.label, agent.session, self._number)
+        if exchange.person or exchange.agent:
+            agent.history.append(exchange)
+            await agent.remember(exchange, found.fused, self._report)
+        found.timings.total = self._elapsed_s()
+        reply = self._reply(text)
+        agent.last_reply = reply
+        await self._emit(ev.Done(reply))
+
+    def _heard_text(self) -> str:
+        found = self._found
+        if not found.spoken:
+            return " ".join(found.written[: self._taken_written])
+        if self._heard_until_s is None:
+            taken = found.spoken[: self._taken_spoken]
+            self._heard_until_s = max((s.start_s + s.clause.audio.duration_s for s in taken), default=0.0)
+        return heard_part(found.spoken, self._heard_until_s)
+
+    def _reply(self, text: str) -> ev.Reply:
+        found = self._found
+        clauses = tuple(spoken.clause for spoken in found.spoken)
+        return ev.Reply(
+            text=text,
+            plan=found.plan,
+            felt=self._agent.state,
+            perceived=found.fused,
+            clauses=clauses,
+            audio=_joined_audio(clauses),
+            track=_joined_track(found.tracks),
+            trace=self._trace(text),
+        )
+
+    def _trace(self, text: str) -> TurnTrace:
+        found, agent = self._found, self._agent
+        plan = found.plan
+        spoken = {item.index: item for item in found.spoken}
+        return TurnTrace(
+            session=agent.session,
+            turn=self._number,
+            persona=agent.persona.name,
+            seed=agent.seed,
+            heard=HeardRecord(
+                text=found.transcript.text,
+                words=[TimedText(text=w.text, start_s=w.start_s, end_s=w.end_s) for w in found.transcript.words],
+                language=found.transcript.language,
+            ),
+            perceived=PerceivedRecord.of({str(k): v for k, v in found.modalities.items()}, found.fused),
+            felt=FeltRecord(
+                before=AffectRecord.of(self._before),
+                after=AffectRecord.of(agent.state),
+                because={axis: dict(parts) for axis, parts in agent.state.because.items()},
+            ),
+            plan=PlanRecord(
+                event=plan.event, emotion=plan.emotion, cause=plan.cause, goal=plan.goal, strategy=plan.strategy
+            )
+            if plan is not None
+            else PlanRecord(),
+            reply=ReplyRecord(
+                text=text, clauses=[_clause_record(t, spoken.get(i)) for i, t in enumerate(found.written)]
+            ),
+            timings_s=found.timings,
+            failures=[
+                FailureRecord(stage=f.stage, component=f.component, error=f.error, fallback=f.fallback)
+                for f in found.failures
+            ],
+        )
+
+    # ---------------------------------------------------------------------------------------------------- the stream
+
+    async def _emit(self, event: ev.Event | None) -> None:
+        """Hand an event on, waiting while the consumer is slow; None ends the stream. Nobody reads an abandoned one."""
+        if not self._abandoned:
+            await self._queue.put(event)
+
+    async def _report(self, failure: ev.Failed) -> None:
+        self._found.failures.append(failure)
+        await self._emit(failure)
+
+    def _drop_pending(self) -> None:
+        """Forget events that nobody has taken yet, so that an interruption or an error is seen at once."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    def _elapsed_s(self) -> float:
+        return self._agent.clock.now_s() - self._began_s
+
+
+def _clause_record(text: str, spoken: ev.Spoken | None) -> ClauseRecord:
+    if spoken is None:
+        return ClauseRecord(text=text)
+    start_s, clause = spoken.start_s, spoken.clause
+    return ClauseRecord(
+        text=text,
+        start_s=start_s,
+        end_s=start_s + clause.audio.duration_s,
+        phonemes=[
+            TimedPhoneme(symbol=p.symbol, start_s=start_s + p.start_s, end_s=start_s + p.end_s)
+            for p in clause.phonemes
+        ],
+    )
+
+
+def _joined_audio(clauses: Sequence[SpokenClause]) -> Audio | None:
+    """The clauses' sounds one after the other; clauses of another rate than the first (a fallback voice) are resampled."""
+    if not clauses:
+        return None
+    rate_hz = clauses[0].audio.sample_rate_hz
+    return Audio(np.concatenate([_at_rate(clause.audio, rate_hz).samples for clause in clauses]), rate_hz)
+
+
+def _at_rate(audio: Audio, rate_hz: int) -> Audio:
+    if audio.sample_rate_hz == rate_hz:
+        return audio
+    from rapport.speech.files import resample
+
+    return resample(audio, rate_hz)
+
+
+def _joined_track(tracks: Sequence[FaceTrack]) -> FaceTrack | None:
+    if not tracks:
+        return None
+    return FaceTrack(
+        np.concatenate([track.weights for track in tracks]),
+        np.concatenate([track.head_pose for track in tracks]),
+        np.concatenate([track.gaze for track in tracks]),
+        tracks[0].frame_rate_hz,
+        tracks[0].start_s,
+    )
+
+
+def _check_transcript(result: object) -> None:
+    if not isinstance(result, Transcript):
+        raise StageError(f"returned {type(result).__name__}, not a Transcript")
+    if any(not (math.isfinite(w.start_s) and math.isfinite(w.end_s)) for w in result.words):
+        raise StageError("returned word times that are no numbers")
+
+
+def _check_estimate(result: object) -> None:
+    if result is not None and not isinstance(result, EmotionEstimate):
+        raise StageError(f"returned {type(result).__name__}, not an EmotionEstimate")
+
+
+def _check_exchanges(result: object) -> None:
+    if not isinstance(result, Sequence) or not all(isinstance(i, Exchange) for i in cast("Sequence[object]", result)):
+        raise StageError("returned something else than exchanges")
+
+
+def _check_state(result: object) -> None:
+    if not isinstance(result, AffectState):
+        raise StageError(f"returned {type(result).__name__}, not an AffectState")
+
+
+def _check_reply_item(result: object) -> None:
+    if isinstance(result, EmpathyPlan):
+        return
+    if not isinstance(result, str):
+        raise StageError(f"yielded {type(result).__name__}, neither a plan nor a clause")
+    if not result.strip():
+        raise StageError("yielded an empty clause")
+    if len(result) > _MAX_CLAUSE_CHARS:
+        raise StageError(f"yielded a clause of {len(result):,} characters")
+
+
+def _check_spoken(result: object) -> None:
+    if not isinstance(result, SpokenClause):
+        raise StageError(f"returned {type(result).__name__}, not a SpokenClause")
+    if not 0.0 < result.audio.duration_s <= _MAX_CLAUSE_S:
+        raise StageError(f"returned {result.audio.duration_s:.1f} s of sound for one clause")
+
+
+def _check_track(result: object) -> None:
+    if not isinstance(result, FaceTrack):
+        raise StageError(f"returned {type(result).__name__}, not a FaceTrack")
+
+
+def _check_picture(result: object) -> None:
+    if result is None:
+        return
+    if not isinstance(result, np.ndarray) or result.dtype != np.uint8 or result.ndim != 3 or result.shape[2] != 3:  # pyright: ignore[reportUnknownMemberType]
+        raise StageError("yielded something else than an RGB picture, uint8 (height, width, 3)")

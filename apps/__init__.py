@@ -1,0 +1,1 @@
+"""What people run: talk, chat, demo, bench, doctor, train."""

@@ -1,0 +1,1 @@
+"""Benchmarks: commands that measure, print medians, and never judge."""

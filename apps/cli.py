@@ -1,0 +1,154 @@
+"""The command `rapport`. Every command is thin: it reads options, and imports what does the work only when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rapport.persona.errors import RapportError
+
+app = typer.Typer(
+    name="rapport",
+    help="Emotion-aware conversational agents that hear, feel, answer with empathy, and show it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+bench_app = typer.Typer(no_args_is_help=True, help="Latency, frame rate, memory, overhead.")
+train_app = typer.Typer(no_args_is_help=True, help="Make a shipped model again from public data.")
+app.add_typer(bench_app, name="bench")
+app.add_typer(train_app, name="train")
+
+Persona = Annotated[str | None, typer.Option(help="A shipped persona (harbor, spark, willow) or a YAML card.")]
+Config = Annotated[Path | None, typer.Option(help="YAML that names a component per stage, budgets and fallbacks.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Makes everything that is drawn at random repeat.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command()
+def demo(
+    persona: Persona = None,
+    config: Config = None,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 picks a free one.")] = 7860,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """A page to talk to the agent: text, microphone, talking head, both feelings drawn live."""
+    from rapport.apps.demo.page import serve
+
+    serve(_config(config, persona), host=host, port=port, open_browser=open_browser)
+
+
+@app.command()
+def chat(
+    persona: Persona = None,
+    config: Config = None,
+    voice: Annotated[bool, typer.Option("--voice", help="Listen to the microphone and speak.")] = False,
+    trace: Annotated[Path | None, typer.Option(help="Write every turn's trace there, one JSON object a line.")] = None,
+    seed: Seed = None,
+) -> None:
+    """Talk in the terminal, typed or by voice."""
+    from rapport.apps.chat import chat as run
+
+    run(_config(config, persona), voice=voice, trace=trace, seed=seed)
+
+
+@app.command()
+def talk(
+    out: Annotated[Path, typer.Option(help="The answer: an .mp4 with voice and face, or a .wav with the voice.")],
+    audio: Annotated[Path | None, typer.Option(help="What the person says: any audio or video file.")] = None,
+    text: Annotated[str | None, typer.Option(help="What the person says, typed.")] = None,
+    persona: Persona = None,
+    config: Config = None,
+    trace: Annotated[Path | None, typer.Option(help="Write the turn's trace there as JSON.")] = None,
+    seed: Seed = None,
+) -> None:
+    """Answer one recording or one line with a video of the talking head."""
+    from rapport.apps.talk import talk as run
+
+    run(_config(config, persona), audio=audio, text=text, out=out, trace=trace, seed=seed)
+
+
+@app.command()
+def components(json: Json = False) -> None:
+    """Every stage, every implementation, installed or which extra it needs."""
+    from rapport.apps.components import show
+
+    show(as_json=json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Devices, GPU adapters, models: what is there, what is missing and how to get it."""
+    from rapport.apps.doctor import show
+
+    show(as_json=json)
+
+
+@bench_app.command("turn")
+def bench_turn(
+    clips: Annotated[Path | None, typer.Option(help="A folder of speech files instead of the shipped clips.")] = None,
+    persona: Persona = None,
+    config: Config = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each clip is answered.")] = 1,
+    json: Json = False,
+) -> None:
+    """From the end of a person's audio to the first audio out, and how fast the video is made."""
+    from rapport.apps.bench.turn import run
+
+    run(_config(config, persona), clips=clips, rounds=rounds, as_json=json)
+
+
+@bench_app.command("loop")
+def bench_loop(
+    turns: Annotated[int, typer.Option(min=1, help="How many turns to time.")] = 300,
+    json: Json = False,
+) -> None:
+    """What the loop itself costs per turn: every stage a fake that takes no time."""
+    from rapport.apps.bench.loop import run
+
+    run(turns=turns, as_json=json)
+
+
+@train_app.command("text-emotion")
+def train_text_emotion(
+    data: Annotated[Path, typer.Option(help="A folder with goemotions/ and emobank/.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The emotion reader for words: MiniLM on GoEmotions and EmoBank, as int8 ONNX."""
+    from rapport.apps.train.text_emotion import train_text_emotion as run
+
+    run(data, out, seed=seed)
+
+
+def _config(path: Path | None, persona: str | None) -> Any:
+    from rapport.agent.config import AgentConfig, load_config
+    from rapport.persona.card import load_persona
+
+    config = AgentConfig() if path is None else load_config(path)
+    if persona is not None:
+        config = config.model_copy(update={"persona": persona})
+    load_persona(config.persona)
+    return config
+
+
+def main() -> None:
+    """Entry point: a known error is one line and exit code 2, Ctrl-C is quiet."""
+    try:
+        app()
+    except RapportError as error:
+        sys.stderr.write(f"rapport: {error}\n")
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+
+
+if __name__ == "__main__":
+    main()

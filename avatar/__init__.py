@@ -1,0 +1,1 @@
+"""The face: animation (visemes, expression, gaze, blink) and GPU rendering."""

@@ -1,0 +1,1 @@
+"""What the agent remembers: conversations, affect traces, recall."""

@@ -1,0 +1,1 @@
+"""Who the agent is and how it feels: affect space, personality, mood, emotion transition, persona cards."""

@@ -1,0 +1,139 @@
+"""Persona cards: who the agent is, as a small YAML file that people write, share and load.
+
+    name: harbor
+    biography: A calm listener ...
+    big_five: {openness: 0.6, conscientiousness: 0.6, extraversion: 0.4, agreeableness: 0.9, neuroticism: 0.15}
+    baseline_mood: {valence: 0.3, arousal: -0.2, dominance: 0.1}
+    manner: Speaks in short, warm sentences.
+    voice: {styles: {jf_alpha: 1.0}}
+    face: {head: female}
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rapport.persona.affect import VAD
+from rapport.persona.errors import InputError
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BigFive(_Card):
+    """Costa & McCrae's five traits, each from 0 (very low) over 0.5 (average) to 1 (very high)."""
+
+    openness: float = Field(0.5, ge=0, le=1)
+    conscientiousness: float = Field(0.5, ge=0, le=1)
+    extraversion: float = Field(0.5, ge=0, le=1)
+    agreeableness: float = Field(0.5, ge=0, le=1)
+    neuroticism: float = Field(0.5, ge=0, le=1)
+
+
+class Mood(_Card):
+    """A resting point in affect space; each axis in [-1, 1]."""
+
+    valence: float = Field(0.0, ge=-1, le=1)
+    arousal: float = Field(0.0, ge=-1, le=1)
+    dominance: float = Field(0.0, ge=-1, le=1)
+
+    @property
+    def vad(self) -> VAD:
+        return VAD(self.valence, self.arousal, self.dominance)
+
+
+class VoiceCard(_Card):
+    """How the persona sounds: a blend of a synthesiser's own voices by weight, and multipliers of pitch and rate."""
+
+    styles: dict[str, float] = Field(default_factory=dict)
+    pitch_scale: float = Field(1.0, ge=0.5, le=2.0)
+    rate_scale: float = Field(1.0, ge=0.5, le=2.0)
+
+
+class FaceCard(_Card):
+    """How the persona looks. Colours are `#rrggbb`."""
+
+    head: str = "female"
+    skin: str = Field("#c88a6a", pattern=r"^#[0-9a-fA-F]{6}$")
+    eyes: str = Field("#5a7d8c", pattern=r"^#[0-9a-fA-F]{6}$")
+    hair: str = Field("#3a2416", pattern=r"^#[0-9a-fA-F]{6}$")
+
+
+class Persona(_Card):
+    """Who the agent is. Every field but the name has a sensible default."""
+
+    name: str = Field(min_length=1, max_length=60)
+    biography: str = Field("", max_length=4000)
+    big_five: BigFive = Field(default_factory=BigFive)
+    baseline_mood: Mood | None = None
+    """Where the mood rests; without it, the temperament of the Big Five decides."""
+    manner: str = Field("", max_length=1000)
+    voice: VoiceCard = Field(default_factory=VoiceCard)
+    face: FaceCard = Field(default_factory=FaceCard)
+
+
+def shipped_personas() -> tuple[str, ...]:
+    """Names of the cards that come with Rapport."""
+    folder = resources.files("rapport.persona") / "cards"
+    return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_persona(name_or_path: str | Path) -> Persona:
+    """A shipped persona by name, or a card from a YAML file.
+
+    Raises:
+        InputError: no such persona or file, broken YAML, or a field that does not fit; the message says which.
+    """
+    text_name = str(name_or_path)
+    if text_name in shipped_personas():
+        card = resources.files("rapport.persona") / "cards" / f"{text_name}.yaml"
+        return _parse(card.read_text("utf-8"), text_name)
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        choices = ", ".join(shipped_personas())
+        raise InputError(f"unknown persona {text_name!r}; choose one of {choices}, or give the path of a .yaml card")
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise InputError(f"{path}: a persona card is a few kilobytes; this file is larger than 1 MB")
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path of the persona card") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text; save the persona card as UTF-8") from None
+    return _parse(text, str(path))
+
+
+def _parse(text: str, source: str) -> Persona:
+    return validated(Persona, read_yaml(text, source), source)
+
+
+def read_yaml(text: str, source: str) -> dict[str, Any]:
+    """A YAML mapping as a dict. Raises InputError naming the line when it is broken or no mapping."""
+    try:
+        data: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        raise InputError(f"{source}: broken YAML{where}; {getattr(error, 'problem', None) or 'check the syntax'}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{source}: must be a YAML mapping of `key: value` lines")
+    return cast("dict[str, Any]", data)
+
+
+def validated(model: type[M], data: dict[str, Any], source: str) -> M:
+    """Validate a mapping against a pydantic model; the InputError names the first field at fault in one line."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{source}: {where}: {first['msg'].lower()}") from None

@@ -1,0 +1,1 @@
+"""Ears and voice: audio, endpointing, recognition, emotional synthesis with exact timings."""

@@ -1,9 +1,9 @@
 """The loop: what is heard becomes an answer.
 
-    from rapport.agent import Agent
+from rapport.agent import Agent
 
-    agent = Agent.from_persona("harbor")
-    print(agent.say("I lost my job today.").text)
+agent = Agent.from_persona("harbor")
+print(agent.say("I lost my job today.").text)
 """
 
 from rapport.agent.agent import Agent

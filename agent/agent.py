@@ -1,7 +1,7 @@
 """The agent: a persona, a state of feeling, and the loop that turns what it hears into what it says.
 
-    agent = Agent.from_persona("harbor")
-    reply = agent.say("I lost my job today.")
+agent = Agent.from_persona("harbor")
+reply = agent.say("I lost my job today.")
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 import threading
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,14 +26,14 @@ from rapport.agent import registry
 from rapport.agent.clock import Clock, SystemClock
 from rapport.agent.config import AgentConfig, StageConfig
 from rapport.agent.registry import ComponentPool, shared_pool
-from rapport.agent.runner import Report, StageRunner
+from rapport.agent.runner import Report, StageRunner, describe
 from rapport.agent.stages import Utterance
 from rapport.agent.turn import Turn
 from rapport.agent.utterance import prepared
 from rapport.memory.records import Exchange, TurnRecord
 from rapport.persona.affect import AffectState, EmotionEstimate
 from rapport.persona.card import Persona, load_persona
-from rapport.persona.errors import InputError, RapportError, StageError
+from rapport.persona.errors import InputError, StageError
 from rapport.persona.transition import at_rest, decayed
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 class Agent:
     """One conversation of one persona with one person.
 
-    Components are shared between agents; the state of feeling, the history and the trace are the agent's own. A turn runs
-    to its end before the next begins, and an agent is driven from one event loop at a time.
+    Components are shared between agents; the state of feeling, the history and the trace are the agent's own. A turn
+    runs to its end before the next begins, and an agent is driven from one event loop at a time.
 
     Args:
         persona: who the agent is.
@@ -85,6 +85,7 @@ class Agent:
         self._turn: Turn | None = None
         """The turn in flight, or the last one."""
         self._busy = False
+        self._saving = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock: asyncio.Lock | None = None
         self._guard = threading.Lock()
@@ -152,20 +153,21 @@ class Agent:
             raise StageError("the turn ended without an answer")
         return done.reply
 
-    async def converse(self, utterance: Utterance | str, *, draw: bool = True) -> AsyncIterator[ev.Event]:
+    async def converse(self, utterance: Utterance | str, *, draw: bool = True) -> AsyncGenerator[ev.Event, None]:
         """Answer as a stream of events, see `rapport.agent.events`. What cannot be answered yields one `Refused`.
 
-        With `draw` false the face track comes without pictures. Leaving the iteration early interrupts the turn after the
-        last clause that was taken.
+        With `draw` false the face track comes without pictures. Leaving the iteration early interrupts the turn after
+        the last clause that was taken.
         """
         try:
             fit = prepared(utterance, self.config)
         except InputError as error:
             yield ev.Refused(str(error))
             return
+        given_at_s = self.clock.now_s()
         async with self._one_at_a_time():
             self.turns += 1
-            self._turn = Turn(self, fit, self.turns, draw=draw)
+            self._turn = Turn(self, fit, self.turns, draw=draw, given_at_s=given_at_s)
             self._busy = True
             try:
                 async with aclosing(self._turn.events()) as stream:
@@ -195,12 +197,12 @@ class Agent:
         played_s: Callable[[], float] | None = None,
         endpointer: Endpointer | None = None,
         draw: bool = True,
-    ) -> AsyncIterator[ev.Event]:
+    ) -> AsyncGenerator[ev.Event, None]:
         """Hold a conversation over a stream of microphone frames (float32 mono, 16 kHz, any length).
 
-        Each utterance that the endpointer finds is answered; speech during an answer interrupts it. `played_s` tells how
-        many seconds of the current reply have been played; without it, playback is taken to run since the first clause
-        was handed out. Ends when the frames end and the last answer is complete.
+        Each utterance that the endpointer finds is answered; speech during an answer interrupts it. `played_s` tells
+        how many seconds of the current reply have been played; without it, playback is taken to run since the first
+        clause was handed out. Ends when the frames end and the last answer is complete.
         """
         from rapport.agent.listening import listen
 
@@ -234,9 +236,9 @@ class Agent:
             spec = runner.config.use
             try:
                 await runner.load(spec)
-            except (RapportError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever a constructor raises is its component's failure
                 fallback = runner.config.fallback[0] if runner.config.fallback else "nothing"
-                failures.append(ev.Failed(runner.stage, spec, str(error), fallback))
+                failures.append(ev.Failed(runner.stage, spec, describe(error), fallback))
 
         await asyncio.gather(*(start(runner) for runner in (*self.runners.values(), *self.emotion_runners)))
         return failures
@@ -262,6 +264,15 @@ class Agent:
         async def ignore(_: ev.Failed) -> None:
             return
 
+        if self._saving:  # the one who is at it will come to what was added meanwhile
+            return
+        self._saving = True
+        try:
+            await self._save(report or ignore)
+        finally:
+            self._saving = False
+
+    async def _save(self, report: Report) -> None:
         while self._unsaved:
             record = self._unsaved.popleft()
 
@@ -272,7 +283,7 @@ class Agent:
             kept: bool | None = None
             try:
                 kept = await self.runners["memory"].call(
-                    store, lambda _: None, report or ignore, without="this process until the store works again"
+                    store, lambda _: None, report, without="this process until the store works again"
                 )
             finally:
                 if kept is None:
@@ -280,8 +291,13 @@ class Agent:
             if kept is None:
                 return
 
+    def heard_of(self, turn: int, text: str) -> str:
+        """What stands in the record of a turn, which an interruption may have cut while it was being stored."""
+        record = self._last_record
+        return record.exchange.agent if record is not None and record.exchange.turn == turn else text
+
     def rewrite(self, turn: int, heard: str) -> None:
-        """Cut the last reply to what was heard of it, in history, in `last_reply` and, with the next save, in memory."""
+        """Cut the last reply to what was heard of it: in history, `last_reply` and, with the next save, in memory."""
         record = self._last_record
         if record is None or record.exchange.turn != turn or record.exchange.agent == heard:
             return
@@ -290,7 +306,7 @@ class Agent:
         self._unsaved.append(self._last_record)
         if self.history and self.history[-1].turn == turn:
             self.history[-1] = exchange
-        if self.last_reply is not None:
+        if self.last_reply is not None and self.last_reply.trace.turn == turn:
             trace = self.last_reply.trace.model_copy(deep=True)
             trace.reply.text = heard
             self.last_reply = replace(self.last_reply, text=heard, trace=trace)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -29,4 +31,36 @@ class SystemClock:
         return time.monotonic()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run(coroutine)
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            return runner.run(coroutine)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(_Threads())
+    return loop
+
+
+class _Threads(ThreadPoolExecutor):
+    """A thread of its own for every call, which nobody waits for at the end.
+
+    A library call that hangs cannot be stopped; the loop's own executor would hold its few threads for it, and join it
+    before `run` may return and before the interpreter may exit.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - handed to whoever awaits it
+                future.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """There is nothing to wait for."""

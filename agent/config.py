@@ -14,10 +14,9 @@ A configuration is read from YAML with `load_config`, or made in Python: `AgentC
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from typing_extensions import Annotated
 
 from rapport.persona.card import read_yaml, validated
 from rapport.persona.errors import InputError
@@ -32,7 +31,7 @@ class StageConfig(_Model):
 
     use: str = Field(min_length=1)
     fallback: tuple[str, ...] = ()
-    budget_s: float = Field(10.0, gt=0)
+    budget_s: float = Field(default=10.0, gt=0)
     """Seconds for one call; for a stream, for each item of it."""
 
     @property
@@ -73,19 +72,19 @@ class AgentConfig(_Model):
     animation: Stage | None = _stage("viseme", "energy", budget_s=5)
     rendering: Stage | None = _stage("wgpu", "track", budget_s=10)
     memory: Stage = _stage("sql", budget_s=3)
-    load_budget_s: float = Field(600.0, gt=0)
+    load_budget_s: float = Field(default=600.0, gt=0)
     """Seconds that a component may take to start; the first start of a language model converts it once."""
-    history_turns: int = Field(4, ge=0, le=50)
+    history_turns: int = Field(default=4, ge=0, le=50)
     """Last exchanges that the responder sees."""
-    recalled_turns: int = Field(2, ge=0, le=20)
+    recalled_turns: int = Field(default=2, ge=0, le=20)
     """Similar older exchanges that the responder sees."""
-    max_sentences: int = Field(3, ge=1, le=20)
-    max_text_chars: int = Field(4000, ge=1)
+    max_sentences: int = Field(default=3, ge=1, le=20)
+    max_text_chars: int = Field(default=4000, ge=1)
     """Longer input of the person is refused, or cut by the apps that say so."""
-    max_audio_s: float = Field(300.0, gt=0)
-    queue_items: int = Field(4, ge=1)
+    max_audio_s: float = Field(default=300.0, gt=0)
+    queue_items: int = Field(default=4, ge=1)
     """Clauses that may wait between two stages, and events (times 16) that may wait for a slow consumer."""
-    retry_after_s: float = Field(30.0, ge=0)
+    retry_after_s: float = Field(default=30.0, ge=0)
     """A component that ran out of time rests for so long, doubled each time in a row, before it is tried again."""
 
     def text_only(self) -> AgentConfig:

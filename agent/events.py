@@ -1,8 +1,8 @@
 """What a turn emits: typed events on one stream, for a terminal, a page, a test and a simulation alike.
 
 The order within a turn: Heard, Perceived, Felt, Planned, then for each clause Clause, Spoken, Face and its Frames, and
-last Done. Stages overlap, so events of neighbouring clauses interleave; `Failed` may stand anywhere, `Interrupted` comes
-before Done. Times on the *reply clock* count seconds from the first sample of the reply's first clause.
+last Done. Stages overlap, so events of neighbouring clauses interleave; `Failed` may stand anywhere, `Interrupted`
+comes before Done. Times on the *reply clock* count seconds from the first sample of the reply's first clause.
 """
 
 from __future__ import annotations
@@ -139,5 +139,15 @@ class Reply:
 Event: TypeAlias = (
     Listening
     | Refused
-    | Heard | Perceived | Felt | Planned | Clause | Spoken | Face | Frame | Failed | Interrupted | Done
+    | Heard
+    | Perceived
+    | Felt
+    | Planned
+    | Clause
+    | Spoken
+    | Face
+    | Frame
+    | Failed
+    | Interrupted
+    | Done
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rapport.agent.events import Spoken
@@ -28,10 +29,9 @@ def heard_part(spoken: Sequence[Spoken], heard_until_s: float) -> str:
 def _up_to(text: str, words: Sequence[str]) -> str:
     """The part of a text that ends with the last of its words; the words themselves where they differ from the text."""
     end = 0
-    lowered = text.lower()
     for word in words:
-        at = lowered.find(word.lower(), end)
-        if at < 0:
+        found = re.compile(re.escape(word), re.IGNORECASE).search(text, end)
+        if found is None:
             return " ".join(words)
-        end = at + len(word)
+        end = found.end()
     return text[:end]

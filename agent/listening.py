@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ async def listen(
     played_s: Callable[[], float] | None,
     endpointer: Endpointer | None,
     draw: bool,
-) -> AsyncIterator[ev.Event]:
+) -> AsyncGenerator[ev.Event, None]:
     """See `Agent.listen`."""
     from rapport.speech.endpointing import Endpointer, SpeechStarted
 
@@ -46,8 +46,8 @@ async def listen(
                     before = agent.last_reply
                     until_s = heard_until_s()
                     agent.interrupt(until_s)
-                    await out.put(ev.Listening())
                     after = agent.last_reply
+                    await out.put(ev.Listening())
                     if after is not None and after is not before:
                         await out.put(ev.Interrupted(until_s, after.text))
                         await agent.save()
@@ -82,11 +82,13 @@ async def listen(
 async def _next_event(out: asyncio.Queue[ev.Event | None], tasks: list[asyncio.Task[None]]) -> ev.Event | None:
     """The next event, or the error of a task that died."""
     getting = asyncio.create_task(out.get())
-    while not getting.done():
-        alive = [task for task in tasks if not task.done()]
-        await asyncio.wait({getting, *alive}, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                getting.cancel()
-                raise error
-    return getting.result()
+    try:
+        while not getting.done():
+            alive = [task for task in tasks if not task.done()]
+            await asyncio.wait({getting, *alive}, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                    raise error
+        return getting.result()
+    finally:
+        getting.cancel()

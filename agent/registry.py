@@ -115,8 +115,9 @@ def create(stage: str, spec: str) -> Any:
         raise ComponentError(f"{stage} component {name!r} needs {', '.join(info.missing)}: {info.install_hint}")
     try:
         factory = cast("Callable[[str | None], Any]", _points(stage)[name].load())
-    except (ImportError, AttributeError) as error:
-        raise ComponentError(f"{stage} component {name!r} cannot be imported from {info.target}: {error}") from error
+    except Exception as error:  # a plug-in may fail at import in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ComponentError(f"{stage} component {name!r} cannot be imported from {info.target}: {reason}") from error
     return factory(model or None)
 
 

@@ -1,13 +1,13 @@
 """Calls one stage: within its time budget, checking what comes back, down its chain of components.
 
 A turn never waits longer than the budgets allow, whatever a component does: an await that ignores cancellation is left
-behind, and a component that ran out of time rests for a while, so that a hung thread is not joined by another each turn.
+behind, and a component that ran out of time rests for a while, so that hung threads do not pile up turn by turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -48,6 +48,8 @@ async def within(budget_s: float, awaitable: Awaitable[T], what: str = "no answe
     if not done:
         _abandon(task)
         raise TimeoutError(f"{what} within {budget_s:g} s")
+    if task.cancelled():
+        raise StageError("was cancelled from within")
     return task.result()
 
 
@@ -93,7 +95,10 @@ class StageRunner:
         `work` calls the stage's method on a component; `check` raises StageError on a result that nobody can use. Each
         failure is reported with the component that comes next, or `without`, which says what the turn goes on without.
         """
-        async for spec, component in self._usable(report, without):
+        for spec in self.config.chain:
+            component = await self._ready(spec, report, without)
+            if component is None:
+                continue
             try:
                 result = await within(self.config.budget_s, work(component))
                 check(result)
@@ -112,16 +117,19 @@ class StageRunner:
         *,
         without: str,
         counts: Callable[[T], bool] = lambda _: True,
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T, None]:
         """The items of the first component down the chain that yields one that counts; may end without any.
 
         A component that fails after such an item is not replaced: what it gave stands, and the failure is reported.
         The budget holds for each item.
         """
-        async for spec, component in self._usable(report, without):
+        for spec in self.config.chain:
+            component = await self._ready(spec, report, without)
+            if component is None:
+                continue
             count = 0
             queue: asyncio.Queue[Any] = asyncio.Queue(maxsize=_AHEAD_ITEMS)
-            pump = asyncio.ensure_future(_pump(work(component), queue))
+            pump = asyncio.ensure_future(_pump(work, component, queue))
             try:
                 while (item := await self._next(queue)) is not _END:
                     if isinstance(item, _Raised):
@@ -132,7 +140,7 @@ class StageRunner:
                 if count == 0:
                     raise StageError("returned nothing")
             except Exception as error:  # noqa: BLE001 - as above
-                await self._failed(spec, error, report, without if count == 0 else "what came before it failed")
+                await self._failed(spec, error, report, without, stands="what came before it failed" if count else None)
             else:
                 self._rests[spec] = _Rest()
             finally:
@@ -143,16 +151,21 @@ class StageRunner:
     async def _next(self, queue: asyncio.Queue[Any]) -> Any:
         return queue.get_nowait() if not queue.empty() else await within(self.config.budget_s, queue.get())
 
-    async def _usable(self, report: Report, without: str) -> AsyncIterator[tuple[str, Any]]:
-        for spec in self.config.chain:
-            if self._rests[spec].until_s > self._clock.now_s():
-                continue
-            try:
-                yield spec, await self.load(spec)
-            except (RapportError, TimeoutError) as error:
-                await self._failed(spec, error, report, without)
+    async def _ready(self, spec: str, report: Report, without: str) -> Any | None:
+        """The component, started; None, reported, while it rests or when it cannot start."""
+        rest_s = self._rests[spec].until_s - self._clock.now_s()
+        if rest_s > 0:
+            await self._failed(spec, StageError("rests after it ran out of time"), report, without)
+            return None
+        try:
+            return await self.load(spec)
+        except Exception as error:  # noqa: BLE001 - whatever a constructor raises is its component's failure
+            await self._failed(spec, error, report, without)
+            return None
 
-    async def _failed(self, spec: str, error: Exception, report: Report, without: str) -> None:
+    async def _failed(
+        self, spec: str, error: Exception, report: Report, without: str, *, stands: str | None = None
+    ) -> None:
         if isinstance(error, TimeoutError):
             rest = self._rests[spec]
             rest.until_s = self._clock.now_s() + self._retry_after_s * 2.0 ** min(rest.strikes, 10)
@@ -160,7 +173,8 @@ class StageRunner:
         chain = self.config.chain
         now_s = self._clock.now_s()
         later = [s for s in chain[chain.index(spec) + 1 :] if self._rests[s].until_s <= now_s]
-        await report(Failed(self.stage, spec, describe(error), later[0] if later else without))
+        fallback = stands or (later[0] if later else without)
+        await report(Failed(self.stage, spec, describe(error), fallback))
 
 
 _END: Any = object()
@@ -174,11 +188,20 @@ class _Raised:
     error: Exception
 
 
-async def _pump(items: AsyncIterator[Any], queue: asyncio.Queue[Any]) -> None:
+async def _pump(work: Callable[[Any], AsyncIterator[Any]], component: Any, queue: asyncio.Queue[Any]) -> None:
     """Run a stream in one task of its own (libraries tie resources to the task that opened them)."""
+    items: Any = None
     try:
+        items = work(component)
         async for item in items:
             await queue.put(item)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
+            raise
+        await queue.put(_Raised(StageError("was cancelled from within")))
     except Exception as error:  # noqa: BLE001 - handed to the consumer, which reports it
         await queue.put(_Raised(error))
     else:

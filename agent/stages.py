@@ -6,17 +6,17 @@ it loads its weights; it raises ComponentError when it cannot start. After that 
 one instance serves many agents, from many threads of one process, so whatever a turn needs comes in as arguments.
 
 Methods are asynchronous because stages wait: on a thread that computes (use `asyncio.to_thread`), on a network, on a
-virtual clock in tests. A component raises StageError when it fails; any other exception counts as a failure as well. The
-agent gives every call a time budget, checks what comes back, and goes on to the next component of the chain.
+virtual clock in tests. A component raises StageError when it fails; any other exception counts as a failure as well.
+The agent gives every call a time budget, checks what comes back, and goes on to the next component of the chain.
 
 What a component can do stands in its capabilities, beside the data types of its own package (`rapport.speech.audio`,
-`rapport.avatar.face`, `rapport.memory.records`, `rapport.persona.transition`), since those packages import nothing from here.
+`rapport.avatar.face`, `rapport.memory.records`, `rapport.persona.transition`): those packages import nothing from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -189,7 +189,7 @@ class FaceRenderer(Protocol):
     def capabilities(self) -> RendererCapabilities: ...
 
     def render(self, track: FaceTrack, face: FaceCard) -> AsyncIterator[NDArray[np.uint8]]:
-        """One RGB picture, uint8 (height, width, 3), per frame of the track. A renderer that does not draw yields none."""
+        """One RGB picture per frame, uint8 (height, width, 3). A renderer that does not draw yields none."""
         ...
 
 

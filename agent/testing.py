@@ -113,11 +113,12 @@ class _Fake:
 
     async def _work(self) -> None:
         self.calls += 1
-        await asyncio.sleep(self.delay_s)
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
         if isinstance(self.fails, _Hang):
             await asyncio.get_running_loop().create_future()
         elif self.fails is not None:
-            raise self.fails
+            raise self.fails.with_traceback(None)
 
 
 class FakeRecognizer(_Fake):
@@ -297,6 +298,4 @@ def fake_agent(
         else:
             configured: StageConfig | None = getattr(base, stage)
             changes[stage] = chain(stage, chosen, configured.budget_s if configured is not None else 10.0)
-    return Agent(
-        persona or Persona(name="fake"), base.model_copy(update=changes), clock=clock, seed=seed, pool=pool
-    )
+    return Agent(persona or Persona(name="fake"), base.model_copy(update=changes), clock=clock, seed=seed, pool=pool)

@@ -62,9 +62,7 @@ class EstimateRecord(_Record):
 
     @classmethod
     def of(cls, estimate: EmotionEstimate) -> EstimateRecord:
-        return cls(
-            label=estimate.label, probabilities=estimate.distribution.as_dict(), vad=VadRecord.of(estimate.vad)
-        )
+        return cls(label=estimate.label, probabilities=estimate.distribution.as_dict(), vad=VadRecord.of(estimate.vad))
 
 
 class EvidenceRecord(_Record):

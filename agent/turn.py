@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -36,20 +37,26 @@ from rapport.agent.trace import (
 )
 from rapport.avatar.face import FaceTrack
 from rapport.memory.records import Exchange
-from rapport.persona.affect import AffectState, EmotionEstimate, Modality
+from rapport.persona.affect import VAD, AffectState, EmotionEstimate, Modality
 from rapport.persona.errors import StageError
 from rapport.persona.transition import TransitionRequest, decayed
 from rapport.speech.audio import Audio, SpokenClause, Transcript, VoiceProfile
+from rapport.speech.files import resample
 
 if TYPE_CHECKING:
     from rapport.agent.agent import Agent
 
-PLAIN_SENTENCE = "I'm here, and I'm listening. Something on my side went wrong just now; would you tell me a little more?"
+PLAIN_SENTENCE = (
+    "I'm here, and I'm listening. Something on my side went wrong just now; would you tell me a little more?"
+)
 """Said when every responder failed: a turn never ends in silence."""
 
 _MAX_CLAUSES = 60
 _MAX_CLAUSE_CHARS = 2000
 _MAX_CLAUSE_S = 120.0
+
+_STALE = (ev.Perceived, ev.Felt, ev.Planned, ev.Clause, ev.Spoken, ev.Face, ev.Frame)
+"""What of a reply is of no use any more once the person has broken in."""
 
 _Item: TypeAlias = "ev.Event | BaseException | None"
 
@@ -73,13 +80,13 @@ class _Findings:
 class Turn:
     """A turn in flight. Made by `Agent`, used once."""
 
-    def __init__(self, agent: Agent, utterance: Utterance, number: int, *, draw: bool) -> None:
+    def __init__(self, agent: Agent, utterance: Utterance, number: int, *, draw: bool, given_at_s: float) -> None:
         self._agent = agent
         self._utterance = utterance
         self._number = number
         self._draw = draw
         self._seed = (agent.seed * 1_000_003 + number) & 0x7FFF_FFFF
-        self._began_s = agent.clock.now_s()
+        self._began_s = given_at_s
         self._before = agent.state
         self._found = _Findings()
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(agent.config.queue_items * 16)
@@ -90,17 +97,20 @@ class Turn:
         self._taken_spoken = 0
         """Clauses that the consumer has taken from the stream, as text and as sound."""
         self._abandoned = False
+        self._recognised = False
         self._settled = False
 
     # ------------------------------------------------------------------------------------------------ from outside
 
-    async def events(self) -> AsyncIterator[ev.Event]:
+    async def events(self) -> AsyncGenerator[ev.Event, None]:
         """The turn's events. Leaving the iteration early counts as an interruption after the last clause taken."""
         producer = asyncio.create_task(self._produce())
         try:
             while (item := await self._queue.get()) is not None:
                 if isinstance(item, BaseException):
                     raise item
+                if self._interrupted and isinstance(item, _STALE):
+                    continue
                 self._taken_written += isinstance(item, ev.Clause)
                 self._taken_spoken += isinstance(item, ev.Spoken)
                 yield item
@@ -117,14 +127,16 @@ class Turn:
         A turn that is over may still be playing: with a time, what is remembered of it is cut as well.
         """
         if self._settled:
-            if heard_until_s is not None and self._found.spoken:
+            cut_s = math.inf if self._heard_until_s is None else self._heard_until_s
+            if heard_until_s is not None and self._found.spoken and heard_until_s < min(cut_s, self._sound_end_s()):
+                self._heard_until_s = heard_until_s
                 self._agent.rewrite(self._number, heard_part(self._found.spoken, heard_until_s))
             return
         if self._interrupted:
             return
         self._interrupted = True
         self._heard_until_s = heard_until_s
-        if self._answering is not None:
+        if self._answering is not None and self._recognised:
             self._answering.cancel()
 
     # ------------------------------------------------------------------------------------------------- the producer
@@ -132,8 +144,6 @@ class Turn:
     async def _produce(self) -> None:
         try:
             self._answering = asyncio.create_task(self._answer())
-            if self._interrupted:
-                self._answering.cancel()
             await asyncio.wait({self._answering})
             if not self._answering.cancelled() and (error := self._answering.exception()) is not None:
                 raise error
@@ -149,6 +159,9 @@ class Turn:
 
     async def _answer(self) -> None:
         await self._recognise()
+        self._recognised = True
+        if self._interrupted:  # what the person said before they broke in was said all the same
+            return
         await asyncio.gather(self._perceive(), self._recall())
         self._found.timings.perception = self._elapsed_s()
         await self._emit(ev.Perceived(dict(self._found.modalities), self._found.fused))
@@ -210,7 +223,13 @@ class Turn:
             self._report,
             without="what was said lately",
         )
-        self._found.recalled = [item for item in recalled or () if (item.session, item.turn) not in recent][:wanted]
+        self._found.recalled = [
+            item for item in recalled or () if (item.session, item.turn) not in recent and not self._is_left_over(item)
+        ][:wanted]
+
+    def _is_left_over(self, item: Exchange) -> bool:
+        """Whether it is of an earlier run of this session: this turn and later ones have not been said yet."""
+        return item.session == self._agent.session and item.turn >= self._number
 
     async def _feel(self) -> None:
         agent = self._agent
@@ -240,12 +259,15 @@ class Turn:
             without="a plain sentence",
             counts=lambda item: isinstance(item, str),
         )
-        async for item in stream:
-            if isinstance(item, EmpathyPlan):
-                found.plan = item
-                await self._emit(ev.Planned(item))
-            elif len(found.written) < _MAX_CLAUSES:
-                await self._wrote(item, texts)
+        async with aclosing(stream):
+            async for item in stream:
+                if isinstance(item, str):
+                    await self._wrote(item, texts)
+                    if len(found.written) == _MAX_CLAUSES:
+                        break
+                else:
+                    found.plan = item
+                    await self._emit(ev.Planned(item))
         if not found.written:
             await self._wrote(PLAIN_SENTENCE, texts)
         await texts.put(None)
@@ -291,7 +313,7 @@ class Turn:
                 continue
             track = await animation.call(
                 lambda component, s=spoken: component.animate(s.clause, agent.state, s.start_s, self._seed),
-                _check_track,
+                lambda track, s=spoken: _check_track(track, s.clause),
                 self._report,
                 without="the voice alone",
             )
@@ -302,29 +324,31 @@ class Turn:
             if rendering is None or not self._draw or len(track) == 0:
                 continue
             number = 0
-            async for image in self._pictures(track):
-                if found.timings.first_frame is None:
-                    found.timings.first_frame = self._elapsed_s()
-                await self._emit(ev.Frame(spoken.index, track.start_s + number / track.frame_rate_hz, image))
-                number += 1
+            async with aclosing(self._pictures(track)) as pictures:
+                async for image in pictures:
+                    if found.timings.first_frame is None:
+                        found.timings.first_frame = self._elapsed_s()
+                    await self._emit(ev.Frame(spoken.index, track.start_s + number / track.frame_rate_hz, image))
+                    number += 1
+                    if number == len(track):
+                        break
 
-    async def _pictures(self, track: FaceTrack) -> AsyncIterator[NDArray[np.uint8]]:
+    async def _pictures(self, track: FaceTrack) -> AsyncGenerator[NDArray[np.uint8], None]:
         """Pictures of a track by the first renderer that can; one that draws nothing is as good as asked for."""
         face = self._agent.persona.face
 
-        async def draw(component: Any) -> AsyncIterator[NDArray[np.uint8] | None]:
+        async def draw(component: Any) -> AsyncIterator[NDArray[np.uint8] | _NotDrawn]:
             if not component.capabilities.draws:
-                yield None
+                yield _NotDrawn()
             else:
                 async for image in component.render(track, face):
                     yield image
 
-        stream = self._agent.runners["rendering"].stream(
-            draw, _check_picture, self._report, without="the track alone"
-        )
-        async for image in stream:
-            if image is not None:
-                yield image
+        stream = self._agent.runners["rendering"].stream(draw, _check_picture, self._report, without="the track alone")
+        async with aclosing(stream):
+            async for image in stream:
+                if not isinstance(image, _NotDrawn):
+                    yield image
 
     # ------------------------------------------------------------------------------------------------ the turn's end
 
@@ -342,18 +366,23 @@ class Turn:
             agent.history.append(exchange)
             await agent.remember(exchange, found.fused, self._report)
         found.timings.total = self._elapsed_s()
-        reply = self._reply(text)
+        reply = self._reply(agent.heard_of(self._number, text))
         agent.last_reply = reply
         await self._emit(ev.Done(reply))
 
     def _heard_text(self) -> str:
         found = self._found
         if not found.spoken:
-            return " ".join(found.written[: self._taken_written])
+            waited_for_a_voice = self._heard_until_s is not None and "voice" in self._agent.runners
+            return "" if waited_for_a_voice else " ".join(found.written[: self._taken_written])
         if self._heard_until_s is None:
             taken = found.spoken[: self._taken_spoken]
             self._heard_until_s = max((s.start_s + s.clause.audio.duration_s for s in taken), default=0.0)
         return heard_part(found.spoken, self._heard_until_s)
+
+    def _sound_end_s(self) -> float:
+        last = self._found.spoken[-1]
+        return last.start_s + last.clause.audio.duration_s
 
     def _reply(self, text: str) -> ev.Reply:
         found = self._found
@@ -424,6 +453,10 @@ class Turn:
         return self._agent.clock.now_s() - self._began_s
 
 
+class _NotDrawn:
+    """Stands for the pictures of a renderer that passes the track on."""
+
+
 def _clause_record(text: str, spoken: ev.Spoken | None) -> ClauseRecord:
     if spoken is None:
         return ClauseRecord(text=text)
@@ -433,26 +466,17 @@ def _clause_record(text: str, spoken: ev.Spoken | None) -> ClauseRecord:
         start_s=start_s,
         end_s=start_s + clause.audio.duration_s,
         phonemes=[
-            TimedPhoneme(symbol=p.symbol, start_s=start_s + p.start_s, end_s=start_s + p.end_s)
-            for p in clause.phonemes
+            TimedPhoneme(symbol=p.symbol, start_s=start_s + p.start_s, end_s=start_s + p.end_s) for p in clause.phonemes
         ],
     )
 
 
 def _joined_audio(clauses: Sequence[SpokenClause]) -> Audio | None:
-    """The clauses' sounds one after the other; clauses of another rate than the first (a fallback voice) are resampled."""
+    """The clauses' sounds one after the other, at the first one's rate (a fallback voice may have another)."""
     if not clauses:
         return None
     rate_hz = clauses[0].audio.sample_rate_hz
-    return Audio(np.concatenate([_at_rate(clause.audio, rate_hz).samples for clause in clauses]), rate_hz)
-
-
-def _at_rate(audio: Audio, rate_hz: int) -> Audio:
-    if audio.sample_rate_hz == rate_hz:
-        return audio
-    from rapport.speech.files import resample
-
-    return resample(audio, rate_hz)
+    return Audio(np.concatenate([resample(clause.audio, rate_hz).samples for clause in clauses]), rate_hz)
 
 
 def _joined_track(tracks: Sequence[FaceTrack]) -> FaceTrack | None:
@@ -468,8 +492,8 @@ def _joined_track(tracks: Sequence[FaceTrack]) -> FaceTrack | None:
 
 
 def _check_transcript(result: object) -> None:
-    if not isinstance(result, Transcript):
-        raise StageError(f"returned {type(result).__name__}, not a Transcript")
+    if not isinstance(result, Transcript) or not isinstance(cast("object", result.text), str):
+        raise StageError(f"returned {type(result).__name__}, not a Transcript with a text")
     if any(not (math.isfinite(w.start_s) and math.isfinite(w.end_s)) for w in result.words):
         raise StageError("returned word times that are no numbers")
 
@@ -485,12 +509,17 @@ def _check_exchanges(result: object) -> None:
 
 
 def _check_state(result: object) -> None:
-    if not isinstance(result, AffectState):
+    points: tuple[object, ...] = (result.emotion, result.mood) if isinstance(result, AffectState) else ()
+    if not isinstance(result, AffectState) or not all(isinstance(point, VAD) for point in points):
         raise StageError(f"returned {type(result).__name__}, not an AffectState")
+    if not all(math.isfinite(part) for parts in result.because.values() for part in parts.values()):
+        raise StageError("gave reasons that are no numbers")
 
 
 def _check_reply_item(result: object) -> None:
     if isinstance(result, EmpathyPlan):
+        if not all(isinstance(value, str) for value in vars(result).values()):
+            raise StageError("yielded a plan with a field that is no text")
         return
     if not isinstance(result, str):
         raise StageError(f"yielded {type(result).__name__}, neither a plan nor a clause")
@@ -505,15 +534,24 @@ def _check_spoken(result: object) -> None:
         raise StageError(f"returned {type(result).__name__}, not a SpokenClause")
     if not 0.0 < result.audio.duration_s <= _MAX_CLAUSE_S:
         raise StageError(f"returned {result.audio.duration_s:.1f} s of sound for one clause")
+    if not isinstance(cast("object", result.text), str):
+        raise StageError("returned a clause without a text")
+    timed = (*result.words, *result.phonemes)
+    if any(not (math.isfinite(item.start_s) and math.isfinite(item.end_s)) for item in timed):
+        raise StageError("returned word or phoneme times that are no numbers")
 
 
-def _check_track(result: object) -> None:
+def _check_track(result: object, clause: SpokenClause) -> None:
     if not isinstance(result, FaceTrack):
         raise StageError(f"returned {type(result).__name__}, not a FaceTrack")
+    if len(result) == 0 and clause.audio.duration_s * result.frame_rate_hz >= 1.0:
+        raise StageError("returned a track without a frame")
 
 
 def _check_picture(result: object) -> None:
-    if result is None:
+    if isinstance(result, _NotDrawn):
         return
     if not isinstance(result, np.ndarray) or result.dtype != np.uint8 or result.ndim != 3 or result.shape[2] != 3:  # pyright: ignore[reportUnknownMemberType]
         raise StageError("yielded something else than an RGB picture, uint8 (height, width, 3)")
+    if result.size == 0:
+        raise StageError("yielded an empty picture")

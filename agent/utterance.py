@@ -23,14 +23,16 @@ def prepared(utterance: Utterance | str, config: AgentConfig) -> Utterance:
     if utterance.text is not None:
         if len(utterance.text) > config.max_text_chars:
             raise InputError(
-                f"the text has {len(utterance.text):,} characters; say it in at most {config.max_text_chars:,} at a time"
+                f"the text has {len(utterance.text):,} characters; say it in parts of at most {config.max_text_chars:,}"
             )
         text = clean(utterance.text)
         if not text and utterance.audio is None:
             raise InputError("there is nothing to answer; type or say something")
-        return replace(utterance, text=text or None)
-    if utterance.audio is None:
+        utterance = replace(utterance, text=text or None)
+    elif utterance.audio is None:
         raise InputError("there is nothing to answer; give a text or audio")
+    if utterance.audio is None:
+        return utterance
     duration_s = utterance.audio.duration_s
     if duration_s < _MIN_AUDIO_S:
         raise InputError("the audio is empty; record it again")
@@ -42,9 +44,17 @@ def prepared(utterance: Utterance | str, config: AgentConfig) -> Utterance:
 
 
 def clean(text: str) -> str:
-    """Text without control and format characters (joiners inside emoji stay), its white space collapsed."""
-    kept = (
-        char if char in "\u200d\ufe0f" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"} else " "
-        for char in text
-    )
+    """Text without control and invisible format characters, its white space collapsed.
+
+    A control character parts words; a format character (a soft hyphen, a zero-width space) does not. The joiners that
+    emoji and several scripts are written with stay.
+    """
+    kept = (_kept(char) for char in text)
     return " ".join("".join(kept).split())
+
+
+def _kept(char: str) -> str:
+    category = unicodedata.category(char)
+    if category == "Cf":
+        return char if char in "\u200c\u200d" else ""
+    return " " if category in {"Cc", "Cs", "Co"} else char

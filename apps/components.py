@@ -17,7 +17,9 @@ def show(*, as_json: bool) -> None:
     defaults = _defaults()
     found = {stage: components(stage) for stage in STAGES}
     if as_json:
-        listing = {stage: [_record(info, info.name in defaults[stage]) for info in infos] for stage, infos in found.items()}
+        listing = {
+            stage: [_record(info, info.name in defaults[stage]) for info in infos] for stage, infos in found.items()
+        }
         Console(soft_wrap=True).print_json(json.dumps(listing))
         return
     table = Table("stage", "component", "status", "from", box=None, pad_edge=False)

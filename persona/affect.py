@@ -110,7 +110,7 @@ class Taxonomy:
         """The label whose point lies nearest."""
         return min(self.points, key=lambda label: self.points[label].distance(vad))
 
-    def called(self, vad: VAD, least: float = 0.2) -> str:
+    def called(self, vad: VAD, least: float = 0.45) -> str:
         """The name of a feeling: the label whose point lies in its direction; neutral when it is shorter than `least`.
 
         Direction rather than distance, since a mild fear is still a fear and not the nearest mild label.
@@ -271,8 +271,19 @@ _EKMAN_OF: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("fear", "nervousness"), "fear"),
         **dict.fromkeys(
             (
-                "joy amusement approval excitement gratitude love optimism relief pride admiration desire caring"
-            ).split(),
+                "joy",
+                "amusement",
+                "approval",
+                "excitement",
+                "gratitude",
+                "love",
+                "optimism",
+                "relief",
+                "pride",
+                "admiration",
+                "desire",
+                "caring",
+            ),
             "joy",
         ),
         **dict.fromkeys(("sadness", "disappointment", "embarrassment", "grief", "remorse"), "sadness"),
@@ -292,15 +303,37 @@ _EKMAN_OF: Mapping[str, Mapping[str, str]] = {
     "empathetic32": {
         **dict.fromkeys(
             (
-                "excited proud grateful hopeful confident anticipating joyful prepared content caring trusting faithful"
-            ).split(),
+                "excited",
+                "proud",
+                "grateful",
+                "hopeful",
+                "confident",
+                "anticipating",
+                "joyful",
+                "prepared",
+                "content",
+                "caring",
+                "trusting",
+                "faithful",
+            ),
             "joy",
         ),
         **dict.fromkeys(("surprised", "impressed", "devastated"), "surprise"),
         **dict.fromkeys(("angry", "annoyed", "furious"), "anger"),
         **dict.fromkeys(("afraid", "terrified", "apprehensive"), "fear"),
         **dict.fromkeys(
-            "disappointed lonely guilty anxious nostalgic embarrassed sentimental ashamed sad".split(), "sadness"
+            (
+                "disappointed",
+                "lonely",
+                "guilty",
+                "anxious",
+                "nostalgic",
+                "embarrassed",
+                "sentimental",
+                "ashamed",
+                "sad",
+            ),
+            "sadness",
         ),
         **dict.fromkeys(("disgusted", "jealous"), "disgust"),
     },

@@ -1,12 +1,12 @@
 """Persona cards: who the agent is, as a small YAML file that people write, share and load.
 
-    name: harbor
-    biography: A calm listener ...
-    big_five: {openness: 0.6, conscientiousness: 0.6, extraversion: 0.4, agreeableness: 0.9, neuroticism: 0.15}
-    baseline_mood: {valence: 0.3, arousal: -0.2, dominance: 0.1}
-    manner: Speaks in short, warm sentences.
-    voice: {styles: {jf_alpha: 1.0}}
-    face: {head: female}
+name: harbor
+biography: A calm listener ...
+big_five: {openness: 0.6, conscientiousness: 0.6, extraversion: 0.4, agreeableness: 0.9, neuroticism: 0.15}
+baseline_mood: {valence: 0.3, arousal: -0.2, dominance: 0.1}
+manner: Speaks in short, warm sentences.
+voice: {styles: {jf_alpha: 1.0}}
+face: {head: female}
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rapport.persona.affect import VAD
 from rapport.persona.errors import InputError
 
-
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -32,19 +31,19 @@ class _Card(BaseModel):
 class BigFive(_Card):
     """Costa & McCrae's five traits, each from 0 (very low) over 0.5 (average) to 1 (very high)."""
 
-    openness: float = Field(0.5, ge=0, le=1)
-    conscientiousness: float = Field(0.5, ge=0, le=1)
-    extraversion: float = Field(0.5, ge=0, le=1)
-    agreeableness: float = Field(0.5, ge=0, le=1)
-    neuroticism: float = Field(0.5, ge=0, le=1)
+    openness: float = Field(default=0.5, ge=0, le=1)
+    conscientiousness: float = Field(default=0.5, ge=0, le=1)
+    extraversion: float = Field(default=0.5, ge=0, le=1)
+    agreeableness: float = Field(default=0.5, ge=0, le=1)
+    neuroticism: float = Field(default=0.5, ge=0, le=1)
 
 
 class Mood(_Card):
     """A resting point in affect space; each axis in [-1, 1]."""
 
-    valence: float = Field(0.0, ge=-1, le=1)
-    arousal: float = Field(0.0, ge=-1, le=1)
-    dominance: float = Field(0.0, ge=-1, le=1)
+    valence: float = Field(default=0.0, ge=-1, le=1)
+    arousal: float = Field(default=0.0, ge=-1, le=1)
+    dominance: float = Field(default=0.0, ge=-1, le=1)
 
     @property
     def vad(self) -> VAD:
@@ -55,28 +54,28 @@ class VoiceCard(_Card):
     """How the persona sounds: a blend of a synthesiser's own voices by weight, and multipliers of pitch and rate."""
 
     styles: dict[str, float] = Field(default_factory=dict)
-    pitch_scale: float = Field(1.0, ge=0.5, le=2.0)
-    rate_scale: float = Field(1.0, ge=0.5, le=2.0)
+    pitch_scale: float = Field(default=1.0, ge=0.5, le=2.0)
+    rate_scale: float = Field(default=1.0, ge=0.5, le=2.0)
 
 
 class FaceCard(_Card):
     """How the persona looks. Colours are `#rrggbb`."""
 
     head: str = "female"
-    skin: str = Field("#c88a6a", pattern=r"^#[0-9a-fA-F]{6}$")
-    eyes: str = Field("#5a7d8c", pattern=r"^#[0-9a-fA-F]{6}$")
-    hair: str = Field("#3a2416", pattern=r"^#[0-9a-fA-F]{6}$")
+    skin: str = Field(default="#c88a6a", pattern=r"^#[0-9a-fA-F]{6}$")
+    eyes: str = Field(default="#5a7d8c", pattern=r"^#[0-9a-fA-F]{6}$")
+    hair: str = Field(default="#3a2416", pattern=r"^#[0-9a-fA-F]{6}$")
 
 
 class Persona(_Card):
     """Who the agent is. Every field but the name has a sensible default."""
 
     name: str = Field(min_length=1, max_length=60)
-    biography: str = Field("", max_length=4000)
+    biography: str = Field(default="", max_length=4000)
     big_five: BigFive = Field(default_factory=BigFive)
     baseline_mood: Mood | None = None
     """Where the mood rests; without it, the temperament of the Big Five decides."""
-    manner: str = Field("", max_length=1000)
+    manner: str = Field(default="", max_length=1000)
     voice: VoiceCard = Field(default_factory=VoiceCard)
     face: FaceCard = Field(default_factory=FaceCard)
 
@@ -120,10 +119,12 @@ def read_yaml(text: str, source: str) -> dict[str, Any]:
     """A YAML mapping as a dict. Raises InputError naming the line when it is broken or no mapping."""
     try:
         data: object = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
-        raise InputError(f"{source}: broken YAML{where}; {getattr(error, 'problem', None) or 'check the syntax'}") from None
+        raise InputError(
+            f"{source}: broken YAML{where}; {getattr(error, 'problem', None) or 'check the syntax'}"
+        ) from None
     if not isinstance(data, dict):
         raise InputError(f"{source}: must be a YAML mapping of `key: value` lines")
     return cast("dict[str, Any]", data)

@@ -16,8 +16,8 @@ to [-1, 1] so that an average personality has the prior 0 (with traits in [0, 1]
 for everybody).
 
 Two priors come from the literature on affective reactivity: extraverts move further on pleasant, neurotics on
-unpleasant stimuli (Larsen & Ketelaar 1991), and neurotics recover more slowly (Suls & Martin 2005). Their sizes, and the
-half-lives, are design choices; only their direction is evidence.
+unpleasant stimuli (Larsen & Ketelaar 1991), and neurotics recover more slowly (Suls & Martin 2005). Their sizes,
+and the half-lives, are design choices; only their direction is evidence.
 """
 
 from __future__ import annotations
@@ -127,8 +127,11 @@ def _ocean(traits: BigFive) -> tuple[float, float, float, float, float]:
 
 
 class PersonalityTransition:
-    """The analytic transition. `because` splits each axis's move into decay, the stimulus as an average personality
-    would take it, and what this personality makes of it."""
+    """The analytic transition. An axis on which nothing is known of the person (a standard deviation of 1) only decays.
+
+    `because` splits each axis's move into decay, the stimulus as an average personality would take it, and what this
+    personality makes of it.
+    """
 
     def __init__(self, model: str | None = None) -> None:
         self.capabilities = TransitionCapabilities()
@@ -137,14 +140,14 @@ class PersonalityTransition:
         persona, traits = request.persona, request.persona.big_five
         rested = decayed(request.state, persona, request.now_s)
         here = rested.emotion.as_array()
-        certainty = 1.0 / (1.0 + np.square(request.perceived.vad_sd))
-        stimulus = certainty * request.perceived.vad.as_array()
+        certainty = np.clip(1.0 - np.square(request.perceived.vad_sd), 0.0, 1.0)
+        stimulus = request.perceived.vad.as_array()
 
         delta = _target(stimulus, rested.mood, traits) - here
-        moved = VAD.from_array(here + delta * step_share(traits, delta))
+        moved = VAD.from_array(here + certainty * delta * step_share(traits, delta))
         average = BigFive()
         plain = _target(stimulus, rested.mood, average) - here
-        plain_move = plain * step_share(average, plain)
+        plain_move = certainty * plain * step_share(average, plain)
 
         decay = here - request.state.emotion.as_array()
         personal = moved.as_array() - here - plain_move

@@ -55,6 +55,5 @@ class Report:
             console.print_json(json.dumps({"bench": self.name, **self.figures, "machine": machine}))
             return
         for key, value in {**self.figures, **machine}.items():
-            if isinstance(value, dict):
-                value = "  ".join(f"{k} {v}" for k, v in value.items())  # pyright: ignore[reportUnknownVariableType]
-            console.print(f"{key:24} {value}", highlight=False)
+            line = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType]
+            console.print(f"{key:24} {line}", highlight=False)

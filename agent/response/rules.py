@@ -1,0 +1,158 @@
+"""The rule-based responder: an empathic answer written by grammar and small stocks of phrases, for any text, at once.
+
+It says back what happened with the pronouns turned, names the feeling with its strength, and goes on by the plan's
+strategy; the persona's manner chooses the phrases and the seed varies them. It is also what speaks when a model
+fails, so it never raises.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import AsyncGenerator, Sequence
+
+from rapport.agent.response.feelings import degree, family, felt_in_words, person_word, situation_word
+from rapport.agent.response.plan import Reading, read
+from rapport.agent.response.safety import crisis_reply, is_crisis
+from rapport.agent.response.turning import capitalised
+from rapport.agent.response.words import phrases
+from rapport.agent.stages import EmpathyPlan, ReplyRequest, ResponderCapabilities
+from rapport.persona.card import Persona
+from rapport.persona.errors import ComponentError
+
+_STATE = re.compile(
+    r"^(?:[\w']+ ){0,2}(?:you're|you (?:(?:really|just|still|always|also|do|don't|can't|am|have been|been) )*"
+    r"(?:are|were|feel|felt|love|like|hate|miss|want|wanted|need|hope|pray|wish|know|knew|think|thought|wait|"
+    r"believe|deserve|"
+    r"worry|worried|enjoy|trust|look|get))\b"
+)
+"""An event that is itself a feeling or a wish."""
+
+
+def manner_of(persona: Persona) -> str:
+    """Which stock of phrases a persona speaks from: "warm", "blunt" or "anxious", by its card's words, then its
+    traits."""
+    words = persona.manner.lower()
+    if re.search(r"\b(?:blunt|direct|frank|straight|brash|sharp|dry)\b", words):
+        return "blunt"
+    if re.search(r"\b(?:anxious|nervous|hesitant|worried|shy|timid)\b", words):
+        return "anxious"
+    if persona.big_five.neuroticism > 0.7:
+        return "anxious"
+    return "blunt" if persona.big_five.agreeableness < 0.35 else "warm"
+
+
+def _for_feeling(stock: str, feeling: str) -> list[str]:
+    by_feeling: dict[str, list[str]] = phrases()[stock]
+    return by_feeling.get(feeling, by_feeling["neutral"])
+
+
+class Writer:
+    """Writes one reply: a sentence per method, none that this reply or the agent's last turns already said."""
+
+    def __init__(self, request: ReplyRequest, reading: Reading) -> None:
+        self._request, self._reading = request, reading
+        self._manner = manner_of(request.persona)
+        # A string seeds `random` the same way in every process, which the hash of a tuple would not.
+        self._rng = random.Random(f"{request.seed}|{len(request.history)}|{request.text[:2000]}|{request.persona.name}")
+        self._said = " ".join(exchange.agent for exchange in list(request.history)[-4:]).lower()
+
+    def _choose(self, stock: Sequence[str]) -> str:
+        fresh = [phrase for phrase in stock if self._fill(phrase).lower() not in self._said] or list(stock)
+        phrase = self._fill(fresh[self._rng.randrange(len(fresh))])
+        self._said += " " + phrase.lower()
+        return phrase
+
+    def _fill(self, phrase: str) -> str:
+        perceived = self._request.perceived
+        strength = degree(perceived)
+        feeling, quality = person_word(perceived.label), situation_word(perceived.label)
+        return capitalised(
+            phrase.replace("{event}", self._reading.event)
+            .replace("{feeling}", f"{strength} {feeling}".strip() if "how {feeling}" not in phrase else feeling)
+            .replace("{quality}", f"really {quality}" if strength == "really" else quality)
+            .replace("{felt}", felt_in_words(self._request.felt))
+            .replace("{name}", self._request.persona.name.capitalize())
+        )
+
+    @property
+    def fixed_kind(self) -> bool:
+        """Whether the form of the turn alone says what to answer, so that no model need be asked."""
+        return self._reading.kind in phrases()["fixed"]
+
+    def fixed(self) -> str | None:
+        """The whole answer to turns whose form says what to answer: greetings, thanks, nothing heard; None for
+        others."""
+        stock = phrases()["fixed"].get(self._reading.kind)
+        if stock is None:
+            return None
+        return self._choose(stock[self._manner]).replace("{ask}", self._choose(phrases()["ask"]["anything"]))
+
+    def opening(self) -> str:
+        """The first sentence: what happened, said back, or the feeling, named."""
+        reading, manner = self._reading, self._manner
+        if reading.kind == "advice" and not reading.event:
+            return self._choose(phrases()["opening"]["advice"][manner])
+        stock: list[str] = phrases()["opening"][reading.tone][manner]
+        if not reading.event:
+            return self._choose([phrase for phrase in stock if "{event}" not in phrase])
+        if _STATE.search(reading.event):
+            stock = phrases()["opening"]["state"][manner]
+        if len(reading.event.split()) > 14 and reading.tone != "plain":
+            return self._choose([phrase for phrase in stock if "{event}" not in phrase] or stock)
+        return self._choose([phrase for phrase in stock if "{event}" in phrase or reading.tone != "plain"])
+
+    def middle(self) -> str:
+        """The sentence that does the strategy's work."""
+        kind = family(self._request.perceived)
+        if self._reading.plan.strategy == "suggestions":
+            return self._choose(_for_feeling("step", kind))
+        return self._choose(_for_feeling("comfort", kind))
+
+    def question(self) -> str:
+        """One open question that suits the feeling."""
+        if not self._reading.event and self._reading.tone == "plain":
+            return self._choose(phrases()["ask"]["anything"])
+        return self._choose(_for_feeling("ask", family(self._request.perceived)))
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether another question is welcome: not after two turns that ended in one."""
+        last = [exchange.agent.rstrip() for exchange in list(self._request.history)[-2:]]
+        return len(last) < 2 or not all(reply.endswith("?") for reply in last)
+
+    def sentences(self) -> list[str]:
+        """The whole reply, at most `max_sentences` long and with at most one question."""
+        limit = max(1, self._request.max_sentences)
+        fixed = self.fixed()
+        if fixed is not None:
+            return [sentence.strip() for sentence in re.findall(r"[^.!?]+[.!?]+", fixed)][:limit]
+        strategy, reading = self._reading.plan.strategy, self._reading
+        reply = [self.opening()]
+        if strategy == "suggestions" or reading.tone != "plain":
+            reply.append(self.middle())
+        if self.may_ask and (len(reply) < 2 or strategy != "suggestions"):
+            reply.append(self.question())
+        if len(reply) > limit:
+            # The question keeps the talk going: it is the last to be left out.
+            reply = reply[: limit - 1] + reply[-1:]
+        return [sentence.strip() for sentence in reply]
+
+
+class RuleResponder:
+    """Stage `response` without a language model. Deterministic by seed; never fails on any text."""
+
+    def __init__(self, model: str | None = None) -> None:
+        if model is not None:
+            raise ComponentError(
+                f"the response component 'rules' has no models; write 'rules' instead of 'rules:{model}'"
+            )
+        self.capabilities = ResponderCapabilities(streaming=True, model="")
+
+    async def respond(self, request: ReplyRequest) -> AsyncGenerator[EmpathyPlan | str]:
+        """The plan, then the reply sentence by sentence."""
+        reading = read(request)
+        yield reading.plan
+        sentences = crisis_reply() if is_crisis(request.text) else Writer(request, reading).sentences()
+        for sentence in sentences:
+            yield sentence

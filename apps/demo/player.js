@@ -1,0 +1,177 @@
+// Plays a reply clause by clause without a gap: two stacked video elements take turns, the hidden one already holding
+// the next clip. Between replies a silent loop of the head at rest shows through. Clips without pictures are sound
+// alone. Runs inside a gr.HTML component, which provides `element`, `props` and `watch`.
+
+const STATES = {
+  waking: "Waking up…",
+  ready: "Ready",
+  listening: "Listening…",
+  thinking: "Thinking…",
+  voicing: "Finding its voice…",
+  speaking: "Speaking",
+};
+
+class Player {
+  constructor(stage) {
+    this.stage = stage;
+    this.idle = stage.querySelector(".rp-idle");
+    this.videos = [...stage.querySelectorAll(".rp-clip")];
+    this.unmute = stage.querySelector(".rp-unmute");
+    this.phase = "waking";
+    this.stopped = null; // number of a reply that the person broke into: nothing more of it is played
+    this.begin(0);
+    for (const video of this.videos) {
+      video.addEventListener("playing", () => this.reveal(video));
+      video.addEventListener("ended", () => this.finish(video));
+      video.addEventListener("error", () => video.dataset.clip && this.finish(video));
+    }
+    this.unmute.addEventListener("click", () => this.play());
+  }
+
+  // What the server says: {reply, phase, complete, idle, clips: [{url, type, start_s, duration_s}]}.
+  show(value) {
+    if (!value) return;
+    if (value.idle && this.idle.dataset.url !== value.idle) {
+      this.idle.dataset.url = this.idle.src = value.idle;
+      this.idle.play().catch(() => {});
+    } else if (!value.idle && this.idle.dataset.url) {
+      delete this.idle.dataset.url;
+      this.idle.removeAttribute("src");
+      this.idle.load();
+    }
+    if (value.reply !== this.reply) this.begin(value.reply);
+    this.phase = value.phase;
+    this.complete = value.complete;
+    if (this.stopped !== this.reply) {
+      for (const clip of value.clips.slice(this.clips.length)) {
+        this.clips.push({ ...clip, source: fetchClip(clip.url) });
+      }
+      this.prepare();
+    }
+    this.describe();
+  }
+
+  begin(reply) {
+    for (const video of this.videos) this.clear(video);
+    (this.clips || []).forEach(release);
+    this.reply = reply;
+    this.clips = [];
+    this.loaded = 0; // clips that were given to a video element
+    this.current = null; // the video element that plays, or is about to
+    this.sounding = false; // whether it does
+    this.waiting = null; // the other one, once it holds the next clip
+    this.played_s = 0; // end of the last clip that was played through
+    this.complete = true;
+    this.unmute.hidden = true;
+  }
+
+  // Give the next clip to whichever element is free.
+  async prepare() {
+    if (this.loaded >= this.clips.length || this.waiting) return;
+    const number = this.loaded++;
+    const reply = this.reply;
+    const clip = this.clips[number];
+    const video = this.videos.find((each) => each !== this.current && !each.dataset.clip) || this.videos[number % 2];
+    video.dataset.clip = number;
+    if (this.current) this.waiting = video;
+    else this.current = video;
+    const source = await clip.source;
+    if (reply !== this.reply || this.stopped === reply) return;
+    if (!source) return this.finish(video);
+    video.src = source;
+    video.load();
+    if (this.current === video) this.play();
+    this.prepare();
+  }
+
+  play() {
+    const video = this.current;
+    if (!video || !video.src) return;
+    this.unmute.hidden = true;
+    video.play().catch((error) => {
+      if (error.name === "NotAllowedError") this.unmute.hidden = false;
+    });
+    this.describe();
+  }
+
+  reveal(video) {
+    if (video !== this.current) return;
+    const pictures = Boolean(this.clips[video.dataset.clip]?.type.startsWith("video"));
+    for (const each of this.videos) each.classList.toggle("showing", each === video && pictures);
+    this.sounding = true;
+    this.describe();
+  }
+
+  finish(video) {
+    const clip = this.clips[video.dataset.clip];
+    if (clip) this.played_s = clip.start_s + clip.duration_s;
+    if (video === this.waiting) this.waiting = null;
+    if (video === this.current) {
+      this.current = this.waiting;
+      this.waiting = null;
+      if (this.current) this.play();
+      else {
+        this.sounding = false;
+        video.classList.remove("showing");
+      }
+    }
+    delete video.dataset.clip; // its last picture stays until the next one plays
+    this.prepare();
+    this.describe();
+  }
+
+  clear(video) {
+    video.pause();
+    video.classList.remove("showing");
+    delete video.dataset.clip;
+    video.removeAttribute("src");
+    video.load();
+  }
+
+  // Seconds of the reply that were heard, or null when nothing is playing or still to come.
+  heard() {
+    if (this.current) {
+      const clip = this.clips[this.current.dataset.clip];
+      return clip.start_s + Math.min(this.current.currentTime || 0, clip.duration_s);
+    }
+    return this.complete && this.loaded >= this.clips.length ? null : this.played_s;
+  }
+
+  // The person breaks in: silence at once; returns how much was heard.
+  interrupt() {
+    const heard_s = this.heard();
+    this.stopped = this.reply;
+    for (const video of this.videos) this.clear(video);
+    this.current = this.waiting = null;
+    this.unmute.hidden = true;
+    this.describe();
+    return heard_s;
+  }
+
+  describe() {
+    let state = this.phase;
+    if (this.current) state = this.sounding ? "speaking" : "voicing";
+    else if (state === "speaking") state = this.stopped === this.reply ? "ready" : "voicing";
+    this.stage.dataset.state = state;
+    this.stage.querySelector(".rp-state").textContent = STATES[state] || "";
+  }
+}
+
+// A clip as an object URL, or null when the server has dropped it.
+async function fetchClip(url) {
+  try {
+    const answer = await fetch(url);
+    return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+  } catch {
+    return null;
+  }
+}
+
+function release(clip) {
+  clip.source.then((url) => url && URL.revokeObjectURL(url));
+}
+
+const player = new Player(element.querySelector(".rp-stage"));
+window.rapport = player;
+player.show(props.value);
+watch("value", () => player.show(props.value));

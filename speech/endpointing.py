@@ -1,0 +1,273 @@
+"""When a person begins and stops to speak: Silero voice activity, and the small state machine that listens to it.
+
+    probabilities (one per 32 ms) -> SpeechGate -> started / ended        pure, no model, no sound
+    microphone frames -> Endpointer -> SpeechStarted / SpeechEnded        keeps the sound of the utterance
+
+For sound that is there as a whole, `speech_windows` finds what a recogniser needs to hear of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapport.persona.errors import InputError
+from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio
+
+FRAME_SAMPLES = 512
+"""What Silero v6 takes at a time: 32 ms at 16 kHz."""
+FRAME_S = FRAME_SAMPLES / RECOGNITION_RATE_HZ
+
+MAX_WINDOW_S = 28.0
+"""Longest part that `speech_windows` gives: a little less than the 30 s that Whisper has positions for."""
+MAX_PAUSE_S = 2.0
+"""A longer pause is left out between two windows: recognising silence costs time and invites invented words."""
+SPEECH_PAD_S = 0.25
+"""Kept around what voice activity marks: soft first and last consonants lie outside."""
+MAX_GAP_S = 0.5
+"""A shorter gap belongs to the speech around it."""
+SURE_SPEECH = 0.5
+MIN_SURE_FRAMES = 3
+"""There is speech where so many frames have at least this probability; white noise reaches 0.48."""
+MAYBE_SPEECH = 0.15
+"""Around sure speech, frames of at least this probability belong to it."""
+
+
+@dataclass(frozen=True)
+class EndpointingPolicy:
+    """When speech counts as begun and as over.
+
+    Raises:
+        InputError: thresholds outside 0 < end <= start < 1, or a duration that is negative or too short to use.
+    """
+
+    start_threshold: float = 0.5
+    """Probability of speech from which a frame counts as speech."""
+    end_threshold: float = 0.35
+    """Probability below which speech turns into silence; lower than the start so that it does not flutter."""
+    min_speech_s: float = 0.12
+    """Speech must last so long before it counts: shorter is a click or a knock. This is also the delay of barge-in."""
+    min_silence_s: float = 0.6
+    """Silence must last so long before the utterance is over: longer waits for the hesitant, shorter answers sooner."""
+    pre_roll_s: float = 0.3
+    """Sound kept from before the first frame of speech: soft beginnings are found late."""
+    post_roll_s: float = 0.25
+    """Sound kept from after the last frame of speech."""
+    max_utterance_s: float = 30.0
+    """Speech that goes on for longer is handed over in parts."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.end_threshold <= self.start_threshold < 1:
+            raise InputError("endpointing thresholds must satisfy 0 < end_threshold <= start_threshold < 1")
+        if min(self.min_speech_s, self.pre_roll_s, self.post_roll_s) < 0 or self.min_silence_s < FRAME_S:
+            raise InputError(f"endpointing durations must be >= 0, and min_silence_s at least {FRAME_S:g}")
+        if self.max_utterance_s < self.min_speech_s + self.min_silence_s:
+            raise InputError("max_utterance_s must be longer than min_speech_s + min_silence_s")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody has begun to speak. `at_s`: seconds of sound pushed so far."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """They have finished. The utterance is at 16 kHz, with a little of what was around it; `at_s` as above."""
+
+    audio: Audio
+    at_s: float
+
+
+class SpeechGate:
+    """The state machine: one probability of speech in, `started` or `ended` out where something changed."""
+
+    def __init__(self, policy: EndpointingPolicy) -> None:
+        self._policy = policy
+        self.speaking = False
+        self.frames = 0
+        """Frames of the utterance so far (of what may become one, while not yet speaking)."""
+        self.silent_frames = 0
+        """How many of these, at their end, are silence."""
+
+    def step(self, probability: float) -> Literal["started", "ended"] | None:
+        return self._while_speaking(probability) if self.speaking else self._while_silent(probability)
+
+    def _while_silent(self, probability: float) -> Literal["started"] | None:
+        goes_on = self.frames > 0 and probability >= self._policy.end_threshold
+        self.frames = self.frames + 1 if goes_on or probability >= self._policy.start_threshold else 0
+        if self.frames == 0 or self.frames * FRAME_S < self._policy.min_speech_s:
+            return None
+        self.speaking, self.silent_frames = True, 0
+        return "started"
+
+    def _while_speaking(self, probability: float) -> Literal["ended"] | None:
+        self.frames += 1
+        if probability >= self._policy.start_threshold:
+            self.silent_frames = 0
+        elif self.silent_frames > 0 or probability < self._policy.end_threshold:
+            self.silent_frames += 1
+        silence_s, utterance_s = self.silent_frames * FRAME_S, self.frames * FRAME_S
+        if silence_s < self._policy.min_silence_s and utterance_s < self._policy.max_utterance_s:
+            return None
+        self.speaking, self.frames = False, 0
+        return "ended"
+
+
+class VoiceActivity(Protocol):
+    """Probability of speech, frame after frame."""
+
+    def probability(self, frame: NDArray[np.float32]) -> float:
+        """In [0, 1], for the next 512 samples at 16 kHz."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
+class SileroVoiceActivity:
+    """Silero VAD v6 (MIT), the ONNX file inside faster-whisper, as a stream: one small recurrent state per listener."""
+
+    _CONTEXT_SAMPLES = 64
+
+    def __init__(self) -> None:
+        vad: Any = import_module("faster_whisper.vad")
+        self._session: Any = vad.get_vad_model().session
+        self.reset()
+
+    def reset(self) -> None:
+        self._h = np.zeros((1, 1, 128), np.float32)
+        self._c = np.zeros((1, 1, 128), np.float32)
+        self._context = np.zeros(self._CONTEXT_SAMPLES, np.float32)
+
+    def probability(self, frame: NDArray[np.float32]) -> float:
+        feed = {"input": np.concatenate([self._context, frame])[np.newaxis], "h": self._h, "c": self._c}
+        output, self._h, self._c = self._session.run(None, feed)
+        self._context = frame[-self._CONTEXT_SAMPLES :]
+        return float(output.reshape(-1)[0])
+
+
+class Endpointer:
+    """Cuts a stream of microphone frames into utterances. One per microphone; not for several threads at once."""
+
+    def __init__(self, policy: EndpointingPolicy | None = None, voice_activity: VoiceActivity | None = None) -> None:
+        self.policy = policy or EndpointingPolicy()
+        self._voice_activity = voice_activity or SileroVoiceActivity()
+        self._pre_roll = round(self.policy.pre_roll_s / FRAME_S)
+        self._post_roll = round(self.policy.post_roll_s / FRAME_S)
+        self._restart()
+
+    @property
+    def speaking(self) -> bool:
+        return self._gate.speaking
+
+    def push(self, frame: NDArray[np.floating]) -> list[SpeechStarted | SpeechEnded]:
+        """Sound in, in the order heard: float samples, mono, 16 kHz, any number; out comes what has changed.
+
+        NaN counts as silence and samples beyond full scale are limited: a microphone's bad moment must not end a
+        conversation.
+
+        Raises:
+            InputError: more than one channel.
+        """
+        samples = np.asarray(frame, np.float32)
+        if samples.ndim != 1:
+            if samples.ndim != 2 or 1 not in samples.shape:
+                raise InputError(f"the endpointer takes mono frames of shape (n,), got {samples.shape}")
+            samples = samples.reshape(-1)
+        samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+        self._rest = np.concatenate([self._rest, samples])
+        return list(self._take_whole_frames())
+
+    def flush(self) -> list[SpeechStarted | SpeechEnded]:
+        """The stream is over: an utterance that was still open ends here. Afterwards a new stream may begin."""
+        if len(self._rest):
+            self._rest = np.pad(self._rest, (0, -len(self._rest) % FRAME_SAMPLES))
+        found = list(self._take_whole_frames())
+        if self._gate.speaking:
+            found.append(self._ended(self._gate.silent_frames))
+        self._voice_activity.reset()
+        self._restart()
+        return found
+
+    def _restart(self) -> None:
+        self._gate = SpeechGate(self.policy)
+        self._rest = np.zeros(0, np.float32)
+        self._kept: list[NDArray[np.float32]] = []
+        self._frames_heard = 0
+
+    def _take_whole_frames(self) -> Iterator[SpeechStarted | SpeechEnded]:
+        while len(self._rest) >= FRAME_SAMPLES:
+            frame, self._rest = self._rest[:FRAME_SAMPLES], self._rest[FRAME_SAMPLES:]
+            self._frames_heard += 1
+            self._kept.append(frame)
+            change = self._gate.step(self._voice_activity.probability(frame))
+            if change == "started":
+                yield SpeechStarted(self._frames_heard * FRAME_S)
+            elif change == "ended":
+                yield self._ended(self._gate.silent_frames)
+            if not self._gate.speaking:
+                # What may yet become speech is kept whole, and before it the pre-roll.
+                del self._kept[: max(0, len(self._kept) - self._gate.frames - self._pre_roll)]
+
+    def _ended(self, silent_frames: int) -> SpeechEnded:
+        end = len(self._kept) - max(0, silent_frames - self._post_roll)
+        utterance, self._kept = self._kept[:end], self._kept[end:]
+        return SpeechEnded(Audio(np.concatenate(utterance), RECOGNITION_RATE_HZ), self._frames_heard * FRAME_S)
+
+
+def speech_windows(samples: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Sample ranges at 16 kHz, in order and none longer than MAX_WINDOW_S, that hold all speech and little else."""
+    if len(samples) < FRAME_SAMPLES:
+        return []
+    vad: Any = import_module("faster_whisper.vad")
+    padded = np.pad(samples, (0, -len(samples) % FRAME_SAMPLES))
+    probabilities: NDArray[np.float32] = vad.get_vad_model()(padded).reshape(-1)
+    return [
+        (start * FRAME_SAMPLES, min(end * FRAME_SAMPLES, len(samples)))
+        for start, end in windows_of_frames(probabilities)
+    ]
+
+
+def windows_of_frames(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Frame ranges [start, end) of speech by two thresholds, padded, joined over pauses, none too long.
+
+    A range is every frame that may be speech (MAYBE_SPEECH), provided that some of them surely are (SURE_SPEECH): a
+    scream or a sob looks like speech to the model only here and there, and still all of it must be heard.
+    """
+    pad, pause, most = (round(s / FRAME_S) for s in (SPEECH_PAD_S, MAX_PAUSE_S, MAX_WINDOW_S))
+    windows: list[tuple[int, int]] = []
+    for first, last in _runs(probabilities >= MAYBE_SPEECH, max_gap=round(MAX_GAP_S / FRAME_S)):
+        if np.count_nonzero(probabilities[first:last] >= SURE_SPEECH) < MIN_SURE_FRAMES:
+            continue
+        before = windows[-1] if windows else (0, 0)
+        start, end = max(0, first - pad), min(len(probabilities), last + pad)
+        if windows and start - before[1] <= pause and end - before[0] <= most:
+            windows[-1] = (before[0], end)
+            continue
+        start = max(start, before[1])
+        while end - start > most:
+            # Split where a word is least likely to be cut: the quietest frame of the window's second half.
+            split = start + most // 2 + int(np.argmin(probabilities[start + most // 2 : start + most])) + 1
+            windows.append((start, split))
+            start = split
+        windows.append((start, end))
+    return windows
+
+
+def _runs(flags: NDArray[np.bool_], max_gap: int) -> list[tuple[int, int]]:
+    """Ranges [start, end) of true values, joined over at most `max_gap` false ones."""
+    runs: list[tuple[int, int]] = []
+    for i in np.flatnonzero(flags).tolist():
+        if runs and i - runs[-1][1] <= max_gap:
+            runs[-1] = (runs[-1][0], i + 1)
+        else:
+            runs.append((i, i + 1))
+    return runs

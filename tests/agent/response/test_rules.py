@@ -1,0 +1,132 @@
+"""The rule-based writer: empathic, varied, honest about what it is, and unable to fail."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rapport.agent.response.plan import STRATEGIES, cause_of, event_clause, facing, kind_of
+from rapport.agent.response.rules import RuleResponder
+from rapport.memory.records import Exchange
+from rapport.persona.affect import EKMAN7
+from rapport.persona.errors import ComponentError
+
+
+@pytest.mark.parametrize(
+    ("said", "event"),
+    [
+        ("I lost my job today.", "you lost your job today"),
+        ("Well, just got a new puppy!", "you just got a new puppy"),
+        ("I love cooking but my oven broke yesterday.", "your oven broke yesterday"),
+        ("My dog died last night and I miss him.", "your dog died last night"),
+        ("Do you like music?", ""),
+        ("my favorite breed", ""),
+    ],
+)
+def test_the_event_faces_the_person(said: str, event: str) -> None:
+    clause = event_clause(said)
+    assert (facing(clause) if clause else "") == event
+
+
+def test_the_cause_is_what_the_person_gives_as_one() -> None:
+    assert cause_of("I'm sad because my friend moved away.") == "your friend moved away"
+    assert cause_of("I'm sad.") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", "nothing"),
+        (" ... ", "nothing"),
+        ("\U0001f600\U0001f600", "unreadable"),
+        ("asdkjh qwoeiu zmxnc qpwo", "unreadable"),
+        ("Ich habe heute meine Arbeit verloren", "unreadable"),
+        ("\u4eca\u65e5\u306f\u3068\u3066\u3082\u60b2\u3057\u3044", "unreadable"),
+        ("Hi Harbor!", "greeting"),
+        ("How are you?", "wellbeing"),
+        ("are you human?", "identity"),
+        ("thanks a lot", "thanks"),
+        ("bye", "goodbye"),
+        ("What should I do about my boss?", "advice"),
+        ("Do you like music?", "to-agent"),
+        ("Hi, I lost my job and I don't know how to tell my wife", "telling"),
+    ],
+)
+def test_turns_are_told_apart_by_their_form(text: str, kind: str) -> None:
+    assert kind_of(text) == kind
+
+
+async def test_sympathy_for_the_sad_and_gladness_for_the_glad(asked, answer) -> None:
+    plan, sad = await answer(RuleResponder().respond(asked("My dog died yesterday.", "sadness")))
+    assert plan.event == "your dog died yesterday" and plan.emotion == "sad" and plan.strategy == "reflection"
+    assert "glad" not in sad
+    plan, glad = await answer(RuleResponder().respond(asked("I passed my exam!", "joy")))
+    assert plan.strategy == "affirmation"
+    assert "sorry" not in glad
+
+
+async def test_the_same_seed_says_the_same_and_other_seeds_vary(asked, answer) -> None:
+    async def said(seed: int) -> str:
+        return (await answer(RuleResponder().respond(asked("My dog died yesterday.", "sadness", seed=seed))))[1]
+
+    assert await said(3) == await said(3)
+    assert len({await said(seed) for seed in range(12)}) >= 6
+
+
+async def test_personas_speak_in_their_own_manner(asked, answer) -> None:
+    replies = {
+        manner: {
+            (await answer(RuleResponder().respond(asked("My dog died.", "sadness", manner=manner, seed=seed))))[1]
+            for seed in range(6)
+        }
+        for manner in ("warm", "blunt", "anxious")
+    }
+    assert not replies["warm"] & replies["blunt"] and not replies["warm"] & replies["anxious"]
+
+
+async def test_it_says_that_it_is_a_machine(asked, answer) -> None:
+    for manner in ("warm", "blunt", "anxious"):
+        assert "program" in (await answer(RuleResponder().respond(asked("Are you human?", manner=manner))))[1]
+
+
+async def test_a_crisis_is_met_with_help(asked, answer) -> None:
+    assert "emergency" in (await answer(RuleResponder().respond(asked("I want to kill myself", "sadness"))))[1]
+
+
+async def test_it_does_not_repeat_its_last_turns(asked, answer) -> None:
+    history: list[Exchange] = []
+    for _ in range(4):
+        request = asked("I miss my brother so much.", "sadness", history=tuple(history))
+        reply = (await answer(RuleResponder().respond(request)))[1]
+        assert all(reply != exchange.agent for exchange in history)
+        history.append(Exchange("I miss my brother so much.", reply))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+async def test_no_longer_than_asked_for(asked, answer, most: int) -> None:
+    request = asked("I lost my job today.", "sadness", max_sentences=most)
+    reply = (await answer(RuleResponder().respond(request)))[1]
+    assert 1 <= sum(reply.count(mark) for mark in ".!?") <= most
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.one_of(st.text(), st.text(alphabet="I my you was 'bcause,.?!\n ", max_size=200)),
+    emotion=st.sampled_from(EKMAN7.labels),
+    manner=st.sampled_from(["warm", "blunt", "anxious"]),
+    seed=st.integers(0, 2**31),
+)
+async def test_any_text_gets_an_answer(asked, answer, text: str, emotion: str, manner: str, seed: int) -> None:
+    plan, reply = await answer(RuleResponder().respond(asked(text, emotion, manner=manner, seed=seed)))
+    assert reply.strip() and "{" not in reply.replace(text, "")
+    assert plan.strategy in STRATEGIES and all((plan.event, plan.emotion, plan.cause, plan.goal))
+
+
+async def test_a_very_long_text_is_answered(asked, answer) -> None:
+    assert (await answer(RuleResponder().respond(asked("I am tired of it all because work. " * 3000, "sadness"))))[1]
+
+
+def test_it_has_no_models() -> None:
+    with pytest.raises(ComponentError, match="no models"):
+        RuleResponder("gpt")

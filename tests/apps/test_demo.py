@@ -1,0 +1,482 @@
+"""The demo without a browser: conversations, clips, panels, plots and sessions on fakes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rapport.agent import Agent, Utterance
+from rapport.agent import events as ev
+from rapport.agent.config import AgentConfig
+from rapport.agent.testing import (
+    HANG,
+    FakeMemory,
+    FakeRenderer,
+    FakeResponder,
+    FakeVoice,
+    fake_agent,
+)
+from rapport.apps.demo.clips import Clip, ClipMaker, encode
+from rapport.apps.demo.conversation import AffectPaths, AffectPoint, Conversation, Part, Phase
+from rapport.apps.demo.media import MediaShelf
+from rapport.apps.demo.panels import DISCLOSURE, disclosure_html, why_html, words_html
+from rapport.apps.demo.plots import PLANE_PX, clock_time, feelings_html, plane_position, plane_svg, timeline_svg
+from rapport.apps.demo.portrait import idle_film
+from rapport.apps.demo.recordings import take_recording
+from rapport.apps.demo.sessions import Sessions, private
+from rapport.avatar.face import FaceTrack, RendererCapabilities
+from rapport.persona.affect import VAD
+from rapport.persona.card import load_persona
+from rapport.persona.errors import InputError, StageError
+from rapport.speech.audio import Audio, SpokenClause
+from rapport.speech.files import write_wav
+
+CLAUSES = ("I'm sorry to hear that.", "What happened?")
+
+
+def conversation_of(agent: Agent | None = None, shelf: MediaShelf | None = None) -> Conversation:
+    return Conversation(
+        agent or fake_agent(rendering=FakeRenderer(size=32)), MediaShelf() if shelf is None else shelf, "fake"
+    )
+
+
+async def held(conversation: Conversation, said: Utterance | str = "I lost my job today.") -> list[frozenset[Part]]:
+    return [changed async for changed in conversation.answer(said)]
+
+
+# ----------------------------------------------------------------------------------------------------- conversation
+
+
+async def test_a_turn_fills_every_part_of_the_page() -> None:
+    conversation = conversation_of()
+    changes = await held(conversation)
+    turn = conversation.turns[0]
+    assert turn.person == "I lost my job today."
+    assert turn.clauses == list(CLAUSES)
+    assert turn.perceived is not None and turn.felt is not None and turn.plan is not None and turn.timings is not None
+    assert not turn.notices
+    assert frozenset().union(*changes) == frozenset(Part)
+    assert conversation.complete and conversation.phase is Phase.READY
+    assert len(conversation.paths.person) == 1
+
+
+async def test_each_clause_becomes_a_clip_in_order_on_the_reply_clock() -> None:
+    shelf = MediaShelf()
+    conversation = conversation_of(shelf=shelf)
+    await held(conversation)
+    clips = conversation.clips
+    assert [clip.media_type for clip in clips] == ["video/mp4"] * 2
+    assert clips[0].start_s == 0.0
+    assert clips[1].start_s == pytest.approx(clips[0].duration_s)
+    assert all(shelf.get(clip.token) is not None for clip in clips)
+
+
+async def test_words_come_clause_by_clause() -> None:
+    conversation = conversation_of(fake_agent(rendering=None))
+    seen: set[int] = set()
+    async for _ in conversation.answer("hello"):
+        seen.add(len(conversation.turns[0].clauses))
+    assert seen == {0, 1, 2}
+
+
+@pytest.mark.parametrize("missing", ["animation", "rendering"])
+async def test_without_pictures_the_voice_comes_alone(missing: str) -> None:
+    conversation = conversation_of(fake_agent(**{missing: None}))
+    await held(conversation)
+    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+
+
+async def test_without_a_voice_the_words_come_alone() -> None:
+    conversation = conversation_of(fake_agent(voice=None))
+    await held(conversation)
+    assert conversation.clips == []
+    assert conversation.turns[0].clauses == list(CLAUSES)
+
+
+async def test_a_face_that_fails_leaves_the_voice_and_a_notice() -> None:
+    conversation = conversation_of(fake_agent(rendering=FakeRenderer(fails=StageError("no adapter"))))
+    await held(conversation)
+    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+    assert any("Rendering" in notice and "no adapter" in notice for notice in conversation.turns[0].notices)
+
+
+class DrawsNothing(FakeRenderer):
+    capabilities = RendererCapabilities(draws=False)
+
+    async def render(self, track: FaceTrack, face: Any) -> Any:
+        return
+        yield
+
+
+async def test_a_renderer_that_hands_on_the_track_leaves_the_voice() -> None:
+    conversation = conversation_of(fake_agent(rendering=DrawsNothing()))
+    await held(conversation)
+    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+
+
+async def test_a_failed_renderer_is_replaced_by_one_that_draws() -> None:
+    renderers = [FakeRenderer(fails=StageError("lost")), FakeRenderer(size=32)]
+    conversation = conversation_of(fake_agent(rendering=renderers))
+    await held(conversation)
+    assert [clip.media_type for clip in conversation.clips] == ["video/mp4"] * 2
+
+
+async def test_a_failed_renderer_whose_fallback_only_hands_on_the_track_leaves_the_voice() -> None:
+    renderers = [FakeRenderer(fails=StageError("lost")), DrawsNothing()]
+    conversation = conversation_of(fake_agent(rendering=renderers))
+    await held(conversation)
+    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+
+
+async def test_a_video_that_cannot_be_encoded_leaves_the_voice_and_a_notice() -> None:
+    conversation = conversation_of(fake_agent(rendering=FakeRenderer(size=33)))  # H.264 wants even sizes
+    await held(conversation)
+    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+    assert any("video could not be made" in notice for notice in conversation.turns[0].notices)
+
+
+async def test_what_could_not_start_is_said_once_and_not_with_every_turn() -> None:
+    agent = fake_agent(voice=[FakeVoice(fails=StageError("mute")), FakeVoice()], rendering=None)
+    conversation = conversation_of(agent)
+    conversation.wake([ev.Failed("voice", "fake-voice-0", "mute", "fake-voice-1")])
+    await held(conversation)
+    assert "mute" in conversation.notices[0]
+    assert conversation.turns[0].notices == []
+
+
+@pytest.mark.parametrize("said", ["", "   \n", "\x00\x07", "x" * 100_000])
+async def test_what_cannot_be_answered_is_refused_and_leaves_no_turn(said: str) -> None:
+    conversation = conversation_of()
+    await held(conversation, said)
+    assert conversation.turns == []
+    assert conversation.refusal
+    assert conversation.complete and conversation.phase is Phase.READY
+    await held(conversation, "hello")
+    assert not conversation.refusal
+    assert len(conversation.turns) == 1
+
+
+async def test_breaking_in_cuts_the_words_to_what_was_heard() -> None:
+    agent = fake_agent(response=FakeResponder(["One two three four.", "Never said."]), rendering=None)
+    conversation = conversation_of(agent)
+    answering = conversation.answer("hello")
+    async for _ in answering:
+        if conversation.clips:
+            await conversation.stop(0.65)  # the fake voice takes 0.3 s for a word
+    turn = conversation.turns[0]
+    assert turn.clauses == ["One two"] and turn.interrupted
+    assert agent.history[-1].agent == "One two"
+    assert conversation.clips == []
+
+
+async def test_breaking_in_while_a_finished_answer_plays_cuts_memory_too() -> None:
+    memory = FakeMemory()
+    agent = fake_agent(response=FakeResponder(["One two three four."]), memory=memory, rendering=None)
+    conversation = conversation_of(agent)
+    await held(conversation)
+    await conversation.stop(0.35)
+    assert conversation.turns[0].clauses == ["One"]
+    assert agent.history[-1].agent == memory.records[-1].exchange.agent == "One"
+
+
+async def test_stopping_when_nothing_plays_changes_nothing() -> None:
+    conversation = conversation_of(fake_agent(rendering=None))
+    await conversation.stop(None)
+    await held(conversation)
+    await conversation.stop(None)
+    assert conversation.turns[0].clauses == list(CLAUSES) and not conversation.turns[0].interrupted
+
+
+async def test_a_new_line_waits_for_the_end_of_the_one_it_broke_into() -> None:
+    agent = fake_agent(response=FakeResponder(CLAUSES, delay_s=0.02), rendering=None)
+    conversation = conversation_of(agent)
+    began = asyncio.Event()
+
+    async def first() -> None:
+        async for _ in conversation.answer("first"):
+            began.set()
+
+    task = asyncio.create_task(first())
+    await began.wait()
+    await conversation.stop(0.0)
+    await held(conversation, "second")
+    await task
+    assert [turn.person for turn in conversation.turns if turn.person] == ["first", "second"][-len(agent.history) :]
+    assert conversation.turns[-1].clauses == list(CLAUSES)
+    assert conversation.complete
+
+
+async def test_a_hung_voice_does_not_hang_the_page() -> None:
+    config = AgentConfig().model_copy(update={"voice": AgentConfig().voice.model_copy(update={"budget_s": 0.05})})  # pyright: ignore[reportOptionalMemberAccess]
+    conversation = conversation_of(fake_agent(voice=FakeVoice(fails=HANG), config=config))
+    await held(conversation)
+    assert conversation.turns[0].clauses == list(CLAUSES)
+    assert "no answer within" in conversation.turns[0].notices[0]
+
+
+async def test_a_closed_conversation_leaves_nothing_on_the_shelf_or_in_memory() -> None:
+    class Erasable(FakeMemory):
+        async def erase(self, person_id: str) -> int:
+            before = len(self.records)
+            self.records = [record for record in self.records if record.person_id != person_id]
+            return before - len(self.records)
+
+    memory, shelf = Erasable(), MediaShelf()
+    conversation = conversation_of(fake_agent(memory=memory, rendering=FakeRenderer(size=32)), shelf)
+    conversation.show_idle(b"film")
+    await held(conversation)
+    assert memory.records and shelf.count == 3
+    await conversation.close()
+    assert not memory.records and shelf.count == 0
+
+
+# ------------------------------------------------------------------------------------------------------------ clips
+
+
+def spoken(index: int, duration_s: float = 0.4) -> ev.Spoken:
+    return ev.Spoken(index, SpokenClause(f"clause {index}", Audio.silence(duration_s)), index * duration_s)
+
+
+def face(index: int, frames: int = 2) -> ev.Face:
+    return ev.Face(index, FaceTrack.neutral(frames, 25.0))
+
+
+def frame(index: int) -> ev.Frame:
+    return ev.Frame(index, 0.0, np.zeros((4, 4, 3), np.uint8))
+
+
+def taken(maker: ClipMaker, events: Sequence[ev.Event]) -> list[tuple[int, int]]:
+    return [(clip.index, len(clip.frames)) for event in events for clip in maker.take(event)]
+
+
+def test_a_clip_is_complete_with_its_last_frame() -> None:
+    maker = ClipMaker(pictures=True)
+    assert taken(maker, [spoken(0), face(0), frame(0)]) == []
+    assert taken(maker, [spoken(1), frame(0)]) == [(0, 2)]
+    assert taken(maker, [face(1), frame(1), frame(1)]) == [(1, 2)]
+    assert maker.saw_pictures is True
+
+
+def test_clauses_whose_pictures_never_come_are_let_go_when_the_turn_goes_on() -> None:
+    maker = ClipMaker(pictures=True)
+    assert taken(maker, [spoken(0), face(0), spoken(1), face(1)]) == [(0, 0)]
+    assert taken(maker, [face(2)]) == [(1, 0)]
+    assert maker.saw_pictures is False
+
+
+def test_without_pictures_to_wait_for_every_clause_is_complete_at_once() -> None:
+    maker = ClipMaker(pictures=False)
+    assert taken(maker, [spoken(0), face(0), frame(0), frame(0)]) == [(0, 0)]
+    assert maker.saw_pictures is True, "pictures are back; the next turn may wait for them again"
+
+
+def test_giving_up_keeps_the_frames_that_came() -> None:
+    maker = ClipMaker(pictures=True)
+    taken(maker, [spoken(0), face(0, frames=5), frame(0)])
+    assert [(clip.index, len(clip.frames)) for clip in maker.give_up()] == [(0, 1)]
+    assert maker.give_up() == []
+
+
+def test_an_interruption_drops_what_was_being_drawn() -> None:
+    maker = ClipMaker(pictures=True)
+    taken(maker, [spoken(0), spoken(1), ev.Interrupted(0.0, "")])
+    assert maker.give_up() == []
+
+
+def test_a_clip_with_pictures_is_a_film_with_sound_that_lasts_as_long() -> None:
+    import io
+
+    import av
+
+    time_s = np.arange(16_000) / 16_000
+    sound = Audio((0.3 * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32), 16_000)
+    data, media_type = encode(Clip(0, 0.0, sound, tuple(np.full((25, 64, 64, 3), 90, np.uint8))))
+    assert media_type == "video/mp4"
+    with av.open(io.BytesIO(data)) as film:
+        assert [stream.codec_context.name for stream in film.streams] in (["h264", "aac"], ["aac", "h264"])
+        heard = np.concatenate([block.to_ndarray().ravel() for block in film.decode(audio=0)])
+        assert np.sqrt(np.mean(np.square(heard))) > 0.1
+    with av.open(io.BytesIO(data)) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 25
+
+
+# ------------------------------------------------------------------------------------------------------------ shelf
+
+
+def test_the_shelf_forgets_the_oldest_when_it_is_full() -> None:
+    shelf = MediaShelf(capacity_bytes=10)
+    first, second, third = (shelf.put(bytes(4), "audio/wav") for _ in range(3))
+    assert shelf.get(first) is None
+    assert shelf.get(second) is not None and shelf.get(third) is not None
+    shelf.drop(second)
+    shelf.drop(second)
+    assert shelf.count == 1
+
+
+def test_tokens_cannot_be_guessed() -> None:
+    shelf = MediaShelf()
+    tokens = {shelf.put(b"x", "audio/wav") for _ in range(100)}
+    assert len(tokens) == 100 and all(len(token) >= 24 for token in tokens)
+
+
+# --------------------------------------------------------------------------------------------------- panels and plots
+
+NASTY = '<script>alert(1)</script> & "quotes" \' ${x} {{y}} `z`'
+
+
+async def test_everything_that_anybody_says_is_escaped() -> None:
+    agent = fake_agent(response=FakeResponder([NASTY]), voice=None)
+    conversation = conversation_of(agent)
+    conversation.wake([ev.Failed("voice", NASTY, NASTY, NASTY)])
+    await held(conversation, NASTY)
+    page = words_html(conversation) + why_html(conversation)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 5
+    ElementTree.fromstring(f"<div>{page}</div>")
+
+
+async def test_the_reasons_show_reading_feeling_plan_and_times() -> None:
+    conversation = conversation_of(fake_agent(rendering=None))
+    assert "After your first line" in why_html(conversation)
+    await held(conversation)
+    why = why_html(conversation)
+    for expected in ("What was read in you", "What the agent felt", "strategy", "question", "first audio", "sadness"):
+        assert expected in why
+
+
+async def test_a_recording_without_words_is_shown_as_such() -> None:
+    from rapport.agent.testing import FakeRecognizer
+
+    conversation = conversation_of(fake_agent(recognition=FakeRecognizer(""), rendering=None))
+    await held(conversation, Utterance(audio=Audio.silence(1.0)))
+    assert "no words were heard" in words_html(conversation)
+
+
+def test_the_page_says_what_it_is_and_names_no_number_to_call() -> None:
+    assert "I am a machine, not a person and not a therapist" in disclosure_html()
+    assert not re.search(r"\d", DISCLOSURE), "no invented telephone numbers"
+
+
+unit = st.floats(-1, 1)
+points = st.lists(
+    st.builds(AffectPoint, st.floats(0, 1e5), st.builds(VAD, unit, unit, unit), st.sampled_from(["joy", "<b>"])),
+    max_size=60,
+)
+
+
+@given(points, points)
+def test_any_paths_make_well_formed_drawings(person: list[AffectPoint], agent: list[AffectPoint]) -> None:
+    ElementTree.fromstring(feelings_html(AffectPaths(person, agent)))
+
+
+@given(st.builds(VAD, unit, unit, unit))
+def test_every_feeling_lies_inside_the_plane(vad: VAD) -> None:
+    x, y = plane_position(vad)
+    assert 0 < x < PLANE_PX and 0 < y < PLANE_PX
+
+
+def test_pleasant_is_right_and_active_is_up() -> None:
+    x, y = plane_position(VAD(0.8, 0.6, 0.0))
+    middle, _ = plane_position(VAD())
+    assert x > middle and y < middle
+
+
+def test_both_paths_are_named_in_the_plane() -> None:
+    paths = AffectPaths([AffectPoint(1, VAD(-0.5, 0.1, 0), "sadness")], [AffectPoint(2, VAD(0.3, 0, 0), "joy")])
+    drawn = plane_svg(paths)
+    assert "you · sadness" in drawn and "agent · joy" in drawn
+    assert "valence" in timeline_svg(paths) and "arousal" in timeline_svg(paths)
+
+
+def test_times_are_read_as_a_clock() -> None:
+    assert [clock_time(t) for t in (0, 9.9, 75, 3600)] == ["0:00", "0:09", "1:15", "60:00"]
+
+
+# --------------------------------------------------------------------------------------------------------- sessions
+
+
+def faked(persona: str) -> Agent:
+    return fake_agent(load_persona(persona), rendering=FakeRenderer(size=32))
+
+
+async def test_every_tab_has_a_conversation_of_its_own() -> None:
+    sessions = Sessions(faked, "harbor")
+    one, two = await sessions.of("one"), await sessions.of("two")
+    assert one is not two and await sessions.of("one") is one
+    await held(one, "a secret")
+    assert two.turns == []
+    again = await sessions.begin("one", "spark")
+    assert one.closed and not again.turns and again.agent.persona.name == "spark"
+    await sessions.end("two")
+    assert sessions.open_tabs == 1
+
+
+async def test_an_unknown_persona_leaves_the_conversation_as_it_was() -> None:
+    sessions = Sessions(faked, "harbor")
+    mine = await sessions.of("mine")
+    with pytest.raises(InputError, match="unknown persona"):
+        await sessions.begin("mine", "nobody")
+    assert await sessions.of("mine") is mine and not mine.closed
+
+
+async def test_too_many_tabs_close_the_one_that_was_idle_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rapport.apps.demo.sessions.MOST_CONVERSATIONS", 2)
+    sessions = Sessions(faked, "harbor")
+    first, second = await sessions.of("first"), await sessions.of("second")
+    await sessions.of("first")
+    await sessions.of("third")
+    assert second.closed and not first.closed and sessions.open_tabs == 2
+
+
+async def test_waking_reports_what_cannot_start_and_draws_the_head_once() -> None:
+    made: list[str] = []
+
+    def make(persona: str) -> Agent:
+        made.append(persona)
+        return faked(persona)
+
+    sessions = Sessions(make, "harbor")
+    assert await sessions.awake() == []
+    film = await sessions.idle_film("harbor")
+    assert film is not None and await sessions.idle_film("harbor") is film
+    assert made == ["harbor", "harbor"], "one agent wakes the components, one draws"
+    sessions.shut_down()
+
+
+async def test_a_face_that_cannot_be_drawn_has_no_film() -> None:
+    assert await idle_film(fake_agent(rendering=None)) is None
+    assert await idle_film(fake_agent(rendering=FakeRenderer(fails=StageError("no adapter")))) is None
+    assert await idle_film(fake_agent(rendering=DrawsNothing())) is None
+
+
+def test_the_demo_keeps_memories_in_this_process_only() -> None:
+    assert private(AgentConfig()).memory.use == "sql::memory:"
+
+
+# ------------------------------------------------------------------------------------------------------- recordings
+
+
+def test_a_recording_is_decoded_and_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "line.wav"
+    write_wav(path, Audio.silence(1.0))
+    assert take_recording(path, 60.0).duration_s == pytest.approx(1.0, abs=0.01)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound at all", b"RIFF\x00\x00"])
+def test_a_recording_without_sound_is_refused_without_the_servers_path(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "noise.wav"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        take_recording(path, 60.0)
+    assert str(tmp_path) not in str(refused.value)
+    assert not path.exists()

@@ -1,0 +1,344 @@
+"""The demo page in a real browser: what a visitor types is answered in words, voice and a moving face."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rapport.agent.agent import Agent
+from rapport.agent.config import AgentConfig, StageConfig
+from rapport.agent.registry import shared_pool
+from rapport.agent.testing import FakeRecognizer, FakeRenderer, FakeResponder, fake_agent
+from rapport.apps.demo.sessions import Sessions
+from rapport.avatar.face import FaceTrack
+from rapport.persona.card import FaceCard, load_persona
+from rapport.persona.errors import ComponentError
+from rapport.persona.transition import at_rest
+from rapport.speech.audio import Audio, VoiceProfile
+from rapport.speech.files import write_wav
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+WAIT_MS = 60_000
+CLAUSES = ("I am sorry to hear that.", "Losing a job can shake the ground under you.", "What happened today?")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt install chromium"),
+]
+
+PLAYING = (
+    "() => [...document.querySelectorAll('.rp-clip')].some(v => v.duration > 0 && v.currentTime > 0.15 && !v.paused)"
+)
+LOUDNESS = """async () => {
+    const video = [...document.querySelectorAll('.rp-clip')].find(v => v.currentSrc && v.currentTime > 0);
+    const bytes = await (await fetch(video.currentSrc)).arrayBuffer();
+    const sound = await new OfflineAudioContext(1, 48000, 48000).decodeAudioData(bytes);
+    const samples = sound.getChannelData(0);
+    return Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
+}"""
+PIXELS = """() => {
+    const video = [...document.querySelectorAll('.rp-clip.showing')][0];
+    if (!video || !video.videoWidth) return null;
+    const canvas = Object.assign(document.createElement('canvas'), {width: 64, height: 64});
+    const pen = canvas.getContext('2d');
+    pen.drawImage(video, 0, 0, 64, 64);
+    return [...pen.getImageData(0, 0, 64, 64).data];
+}"""
+MOVED = f"""(before) => {{
+    const now = ({PIXELS})();
+    return now && now.reduce((sum, x, i) => sum + Math.abs(x - before[i]), 0) / now.length > 0.5;
+}}"""
+
+
+class MovingHead(FakeRenderer):
+    """A ball that swings from side to side."""
+
+    async def render(self, track: FaceTrack, face: FaceCard) -> AsyncIterator[NDArray[np.uint8]]:
+        down, across = np.mgrid[: self.size, : self.size]
+        for number in range(len(track)):
+            time_s = track.start_s + number / track.frame_rate_hz
+            centre = self.size * (0.5 + 0.3 * np.sin(3.0 * time_s))
+            picture = np.full((self.size, self.size, 3), 40, np.uint8)
+            picture[np.hypot(across - centre, down - self.size / 2) < self.size / 4] = (210, 150, 120)
+            await asyncio.sleep(0)
+            yield picture
+
+
+class WatchedSessions(Sessions):
+    """Tells when a tab's conversation has ended."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.ended = threading.Event()
+
+    async def end(self, tab: str) -> None:
+        there = tab in self._open
+        await super().end(tab)
+        if there:
+            self.ended.set()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def faked(persona: str) -> Agent:
+    return fake_agent(
+        load_persona(persona),
+        response=FakeResponder(CLAUSES, delay_s=0.1),
+        recognition=FakeRecognizer("I lost my keys"),
+        rendering=MovingHead(size=96),
+    )
+
+
+@pytest.fixture(scope="module")
+def sessions() -> WatchedSessions:
+    return WatchedSessions(faked, "harbor")
+
+
+@pytest.fixture(scope="module")
+def address(sessions: WatchedSessions) -> Iterator[str]:
+    from rapport.apps.demo.page import serve
+
+    served: list[str] = []
+    page = serve(port=free_port(), sessions=sessions, on_ready=served.append, block=False)
+    yield served[0]
+    page.close()
+    sessions.shut_down()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser: Any, address: str) -> Iterator[Any]:
+    context = browser.new_context()
+    yield opened(context, address)
+    context.close()
+
+
+def opened(context: Any, address: str, wait_ms: float = WAIT_MS) -> Any:
+    tab = context.new_page()
+    tab.set_default_timeout(wait_ms)
+    tab.requested = []
+    tab.on("request", lambda request: tab.requested.append(request.url))
+    tab.goto(address)
+    tab.wait_for_selector('.rp-stage[data-state="ready"]')
+    return tab
+
+
+def send(tab: Any, text: str) -> None:
+    tab.fill("#rapport-text textarea", text)
+    tab.click("#rapport-send")
+
+
+def upload(tab: Any, path: Path) -> None:
+    tab.click("#rapport-recording [aria-label='Upload file']")
+    tab.set_input_files("#rapport-recording input[type=file]", path)
+
+
+def answered(tab: Any, times: int = 1) -> None:
+    """Wait until the last clause is on the page and everything was played."""
+    tab.wait_for_function(
+        "([clause, times]) => [...document.querySelectorAll('.rp-turn.agent')]"
+        ".filter(turn => turn.innerText.includes(clause)).length >= times",
+        arg=[CLAUSES[-1], times],
+    )
+    tab.wait_for_selector('.rp-stage[data-state="ready"]')
+
+
+def test_a_typed_line_is_answered_in_words_voice_and_face(tab: Any) -> None:
+    send(tab, "I lost my job today.")
+    tab.wait_for_function(PLAYING)
+    before = tab.wait_for_function(PIXELS).json_value()
+    assert tab.evaluate(LOUDNESS) > 0.01
+    tab.wait_for_function(MOVED, arg=before)
+    answered(tab)
+    words = tab.inner_text("#rapport-words")
+    assert "I lost my job today." in words
+    assert all(clause in words for clause in CLAUSES)
+    assert tab.evaluate("rapport.clips.map(clip => clip.type)") == ["video/mp4"] * len(CLAUSES)
+    assert tab.evaluate("rapport.heard()") is None, "everything was played"
+    assert "you · " in tab.inner_html("#rapport-feelings")
+    assert {url.split("/")[2] for url in tab.requested if url.startswith("http")} == {tab.url.split("/")[2]}
+
+
+def test_clips_follow_one_another_without_a_gap(tab: Any) -> None:
+    tab.evaluate("""() => {
+        window.pauses = [];
+        let ended = null;
+        for (const video of document.querySelectorAll('.rp-clip')) {
+            video.addEventListener('ended', () => { ended = performance.now(); });
+            video.addEventListener('playing', () => {
+                if (ended) window.pauses.push(performance.now() - ended);
+                ended = null;
+            });
+        }
+    }""")
+    send(tab, "Say three things.")
+    answered(tab)
+    pauses_ms = tab.evaluate("window.pauses")
+    assert len(pauses_ms) == len(CLAUSES) - 1
+    assert max(pauses_ms) < 400, pauses_ms
+
+
+def test_stop_cuts_the_answer_to_what_was_heard(tab: Any) -> None:
+    send(tab, "Tell me everything.")
+    tab.wait_for_function(PLAYING)
+    tab.click("#rapport-stop")
+    tab.wait_for_selector("text=interrupted")
+    assert CLAUSES[-1] not in tab.inner_text("#rapport-words")
+    assert tab.evaluate("[...document.querySelectorAll('.rp-clip')].every(video => video.paused)")
+    send(tab, "Go on, please.")
+    answered(tab)
+
+
+def test_what_is_typed_is_shown_and_never_run(tab: Any) -> None:
+    text = "<img src=x onerror='window.hacked = 1'><script>window.hacked = 1</script> ${window.hacked = 1} {{x}} `"
+    send(tab, text)
+    answered(tab)
+    assert text in tab.inner_text("#rapport-words")
+    assert tab.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize(("text", "told"), [("x" * 100_000, "100,000 characters"), ("   \n ", "nothing to answer")])
+def test_what_cannot_be_answered_is_refused_clearly_and_not_lost(tab: Any, text: str, told: str) -> None:
+    send(tab, text)
+    tab.wait_for_selector(f'.rp-refusal:has-text("{told}")')
+    tab.wait_for_function("text => document.querySelector('#rapport-text textarea').value === text", arg=text)
+    send(tab, "Hello 👋🏽")
+    answered(tab)
+    assert "👋🏽" in tab.inner_text("#rapport-words")
+
+
+def test_a_recording_is_answered(tab: Any, tmp_path: Path) -> None:
+    write_wav(tmp_path / "line.wav", Audio(np.full(16_000, 0.1, np.float32), 16_000))
+    upload(tab, tmp_path / "line.wav")
+    answered(tab)
+    assert "I lost my keys" in tab.inner_text("#rapport-words")
+
+
+def test_a_file_without_sound_is_refused(tab: Any, tmp_path: Path) -> None:
+    (tmp_path / "noise.wav").write_bytes(b"this is no sound")
+    upload(tab, tmp_path / "noise.wav")
+    refusal = tab.wait_for_selector(".rp-refusal").inner_text()
+    assert refusal.startswith("The recording")
+    assert "/" not in refusal, "the server's paths are nobody's business"
+
+
+def test_another_persona_begins_a_new_conversation(tab: Any) -> None:
+    send(tab, "Remember me?")
+    answered(tab)
+    tab.click("label:has-text('Willow')")
+    tab.wait_for_selector("text=Tell Willow how you are")
+    assert "Remember me?" not in tab.inner_text("#rapport-words")
+    send(tab, "Hello.")
+    answered(tab)
+    assert "Willow" in tab.inner_text("#rapport-words")
+
+
+def test_two_tabs_know_nothing_of_each_other_and_a_closed_one_is_forgotten(
+    browser: Any, address: str, tab: Any, sessions: WatchedSessions
+) -> None:
+    context = browser.new_context()
+    other = opened(context, address)
+    send(other, "This is a secret.")
+    answered(other)
+    send(tab, "Hello.")
+    answered(tab)
+    assert "secret" not in tab.inner_text("#rapport-words")
+    sessions.ended.clear()
+    other.close()
+    assert sessions.ended.wait(WAIT_MS / 1000), "the closed tab's conversation is still there"
+    context.close()
+
+
+def test_it_says_that_it_is_a_machine(tab: Any) -> None:
+    assert "I am a machine, not a person and not a therapist." in tab.inner_text("body")
+
+
+# ------------------------------------------------------------------------------------------------- with real models
+
+PATIENT_MS = 280_000
+
+
+def patient(config: AgentConfig) -> AgentConfig:
+    """The same components with ten times the time: what is tested here is the page, not the speed of the machine."""
+
+    def slower(stage: StageConfig | None) -> StageConfig | None:
+        return None if stage is None else stage.model_copy(update={"budget_s": 10 * stage.budget_s})
+
+    stages = ("recognition", "transition", "response", "voice", "animation", "rendering", "memory")
+    changes: dict[str, Any] = {name: slower(getattr(config, name)) for name in stages}
+    return config.model_copy(update={**changes, "emotion": tuple(slower(stage) for stage in config.emotion)})
+
+
+@pytest.fixture(scope="module")
+def real_address() -> Iterator[str]:
+    from rapport.apps.demo.page import serve
+    from rapport.avatar.renderer import WgpuRenderer
+
+    try:
+        WgpuRenderer()
+    except ComponentError as error:
+        pytest.skip(f"no face can be drawn here: {error}")
+    sessions = Sessions.from_config(patient(AgentConfig()))
+    served: list[str] = []
+    page = serve(port=free_port(), sessions=sessions, on_ready=served.append, block=False)
+    yield served[0]
+    page.close()
+    sessions.shut_down()
+
+
+def say(text: str) -> Audio:
+    """The text as the default voice speaks it (on a thread of its own: Playwright's loop runs on this one)."""
+    voice, persona = shared_pool.get("voice", "kokoro"), load_persona("harbor")
+    speaking = voice.speak(text, at_rest(persona, 0.0), VoiceProfile({}), 0)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, speaking).result().audio
+
+
+@pytest.mark.models
+@pytest.mark.timeout(600)
+def test_real_models_answer_a_typed_and_a_recorded_line(browser: Any, real_address: str, tmp_path: Path) -> None:
+    context = browser.new_context()
+    tab = opened(context, real_address, PATIENT_MS)
+    tab.wait_for_function("document.querySelector('.rp-idle').duration > 1")
+    send(tab, "I lost my job today and I don't know what to do.")
+    tab.wait_for_function(PLAYING)
+    before = tab.wait_for_function(PIXELS).json_value()
+    assert tab.evaluate(LOUDNESS) > 0.005
+    tab.wait_for_function(MOVED, arg=before)
+    tab.wait_for_function("rapport.complete && rapport.heard() === null")
+    assert tab.query_selector(".rp-notice") is None, tab.inner_text("#rapport-words")
+
+    write_wav(tmp_path / "line.wav", say("My brother visited me yesterday."))
+    upload(tab, tmp_path / "line.wav")
+    tab.wait_for_function("document.querySelectorAll('.rp-turn.person').length === 2")
+    assert "brother visited" in tab.inner_text(".rp-turn.person >> nth=1 >> p")
+    tab.wait_for_function("rapport.reply === 2 && rapport.complete && rapport.heard() === null")
+    assert tab.evaluate("rapport.clips.length") >= 1
+    context.close()

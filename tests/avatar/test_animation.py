@@ -1,0 +1,304 @@
+"""The two animators: the frame grid, seams between clauses, closed lips, feeling and speech together, bad input."""
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rapport.avatar import animation
+from rapport.avatar.animation import FRAME_RATE_HZ, EnergyAnimator, VisemeAnimator, frames_of
+from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, AnimatorCapabilities
+from rapport.avatar.head import head_names, lip_gap, load_head
+from rapport.avatar.visemes import LIPS_APART
+from rapport.persona.affect import EKMAN7, VAD, AffectState
+from rapport.persona.errors import ComponentError, StageError
+from rapport.speech.audio import Audio, Phoneme, SpokenClause
+
+RATE_HZ = 24_000
+SENTENCES = (
+    "ɪts O kˈA bət wˌʌt dˈu ju mˈin bI ðˈæt",
+    "mˈAbi wi kʊd tˈɔk əbˌWt jʊɹ mˈʌðəɹ təmˈɑɹO",
+    "pˈipᵊl pɹəfˈɜɹ pˈɑpkˌɔɹn æt ðə mˈuviz",
+    "bˈɔb bɹˈɔt bˈæk mI blˈu bˈæɡpˌIps fɹʌm bɹˈɪtᵊn",
+    "Im sˈɑɹi jə lˈɔst jʊɹ ʤˈɑb ænd ɪt mˈʌst fˈil ˈɔfᵊl",
+)
+"""Real sentences in misaki's American alphabet."""
+EXTREMES = tuple(VAD(v, a, d) for v in (-1.0, 1.0) for a in (-1.0, 1.0) for d in (-1.0, 1.0))
+EMOTIONS = tuple(EKMAN7.points.values())
+
+
+def felt(vad):
+    return AffectState(emotion=vad, mood=vad)
+
+
+def spoken(sentence, seed=0, mean_s=0.075, lead_s=0.15):
+    """A clause with phoneme times as a voice gives them (of random lengths) and sound that swells on its vowels."""
+    rng = np.random.default_rng(seed)
+    phonemes, at_s = [Phoneme("pause", 0.0, lead_s)] if lead_s else [], lead_s
+    for symbol in sentence:
+        if symbol in "ˈˌ ":
+            continue
+        length_s = mean_s * rng.uniform(0.35, 1.6)
+        phonemes.append(Phoneme(symbol, at_s, at_s + length_s))
+        at_s += length_s
+    if lead_s:
+        phonemes.append(Phoneme("pause", at_s, at_s + lead_s))
+    duration_s = at_s + lead_s
+    times_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    envelope = sum(np.exp(-(((times_s - 0.5 * (p.start_s + p.end_s)) / 0.05) ** 2)) for p in phonemes[1:-1:2])
+    sound = 0.2 * np.clip(envelope, 0, 1) * np.sin(2 * np.pi * 140 * times_s)
+    return SpokenClause(sentence, Audio(sound.astype(np.float32), RATE_HZ), (), tuple(phonemes))
+
+
+def sound_only(duration_s, level=0.1):
+    samples = level * np.random.default_rng(0).standard_normal(round(duration_s * RATE_HZ))
+    return SpokenClause("hm", Audio(np.clip(samples, -1, 1).astype(np.float32), RATE_HZ))
+
+
+def nearest_frames(clause, start_s, symbols):
+    centres = [0.5 * (p.start_s + p.end_s) for p in clause.phonemes if p.symbol in symbols]
+    return np.rint((start_s + np.array(centres)) * FRAME_RATE_HZ).astype(int)
+
+
+# --------------------------------------------------------------------------------------------------------- frame grid
+
+
+@given(st.lists(st.integers(1, 200_000), min_size=1, max_size=60), st.floats(0.0, 5000.0))
+def test_successive_clauses_own_every_frame_once(lengths, start_s):
+    owned = []
+    for length in lengths:
+        duration_s = length / RATE_HZ
+        owned.extend(frames_of(start_s, duration_s))
+        start_s += duration_s
+    assert owned == list(range(owned[0], owned[0] + len(owned))) if owned else True
+
+
+@given(st.lists(st.integers(1, 50), min_size=2, max_size=200))
+def test_clauses_that_end_on_the_grid_join_whatever_the_rounding(lengths):
+    """Sums of multiples of 40 ms, rounded differently for a clause's end and the next one's start."""
+    starts = np.concatenate([[0.0], np.cumsum([n * 0.04 for n in lengths])])
+    owned = np.concatenate([frames_of(a, n * 0.04) for a, n in zip(starts, lengths, strict=False)])
+    np.testing.assert_array_equal(owned, np.arange(sum(lengths)))
+
+
+@pytest.mark.parametrize(
+    ("start_s", "duration_s", "expected"), [(0.0, 0.08, [0, 1]), (0.05, 0.02, []), (0.04, 0.1, [1, 2, 3])]
+)
+def test_a_clause_owns_the_frames_from_its_start_up_to_its_end(start_s, duration_s, expected):
+    assert list(frames_of(start_s, duration_s)) == expected
+
+
+async def test_tracks_stand_on_the_grid_and_may_be_empty():
+    track = await EnergyAnimator().animate(sound_only(1.0), felt(VAD()), 0.53, 1)
+    assert track.frame_rate_hz == FRAME_RATE_HZ
+    assert track.start_s == pytest.approx(0.56)
+    assert len(track) == 25
+    nothing = await EnergyAnimator().animate(sound_only(0.01), felt(VAD()), 0.53, 1)
+    assert len(nothing) == 0
+
+
+# -------------------------------------------------------------------------------------------------------------- seams
+
+
+@pytest.mark.parametrize("animator", [VisemeAnimator(), EnergyAnimator()], ids=["viseme", "energy"])
+@pytest.mark.parametrize("lead_s", [0.15, 0.0])
+async def test_clauses_join_without_a_jump(animator, lead_s):
+    feeling = AffectState(emotion=VAD(0.7, 0.6, 0.3), mood=VAD(0.1, 0.0, 0.0))
+    tracks, start_s = [], 0.0
+    for i, sentence in enumerate(SENTENCES * 2):
+        clause = spoken(sentence, seed=i, lead_s=lead_s)
+        tracks.append(await animator.animate(clause, feeling, start_s, 5))
+        start_s += clause.audio.duration_s
+    seams = np.cumsum([len(t) for t in tracks])[:-1] - 1
+    weights = np.concatenate([t.weights for t in tracks])
+    pose = np.degrees(np.concatenate([t.head_pose for t in tracks]))
+    brows = [BLENDSHAPE_INDEX[n] for n in ARKIT_BLENDSHAPES if n.startswith(("brow", "cheek", "nose"))]
+    eyes = [BLENDSHAPE_INDEX[n] for n in ("eyeBlinkLeft", "eyeLookOutLeft")]
+    mouth = [i for i in range(52) if i not in brows and not ARKIT_BLENDSHAPES[i].startswith("eye")]
+    steps = np.abs(np.diff(weights, axis=0))
+    assert steps[:, brows].max() < 0.2
+    assert steps[seams][seams > 25][:, brows].max() < 1e-6
+    assert steps[seams][:, mouth].max() <= steps[:, mouth].max()
+    assert steps[seams][:, mouth].max() < 0.3
+    assert np.abs(np.diff(pose, axis=0)).max() < 1.2
+    assert steps[:, eyes].max() > 0.3  # blinks are there to be seen
+
+
+async def test_life_runs_on_across_clauses():
+    whole = await EnergyAnimator().animate(sound_only(12.0, level=0.0), felt(VAD(0.3, 0.2, 0.1)), 0.0, 9)
+    parts, start_s = [], 0.0
+    for duration_s in (1.23, 4.01, 0.02, 3.3, 3.44):
+        parts.append(
+            await EnergyAnimator().animate(sound_only(duration_s, level=0.0), felt(VAD(0.3, 0.2, 0.1)), start_s, 9)
+        )
+        start_s += duration_s
+    for name in ("weights", "head_pose", "gaze"):
+        np.testing.assert_allclose(np.concatenate([getattr(t, name) for t in parts]), getattr(whole, name), atol=1e-5)
+
+
+# -------------------------------------------------------------------------------------------------------- closed lips
+
+
+CLOSED, OPENED = 0.005, 0.04
+"""Fractions of the mouth's width (about 5 cm): a quarter of a millimetre apart at most, 2 mm at least."""
+
+
+@pytest.mark.parametrize("head_name", head_names())
+async def test_lips_touch_on_every_p_b_m_and_part_on_vowels_whatever_the_feeling(head_name):
+    """On the mesh that is drawn."""
+    shut, opened, vowels = [], [], []
+    for i, vad in enumerate((*EXTREMES, *EMOTIONS)):
+        clause = spoken(SENTENCES[i % len(SENTENCES)], seed=i, mean_s=0.06)
+        track = await VisemeAnimator().animate(clause, felt(vad), 0.0, i)
+        shut.extend(track.weights[nearest_frames(clause, 0.0, "pbm")])
+        for phoneme in clause.phonemes:
+            if phoneme.symbol in "AIWæɑɛɔʌ" and phoneme.end_s - phoneme.start_s > 0.07:
+                frames = track.weights[int(phoneme.start_s * 25) : int(phoneme.end_s * 25) + 2]
+                opened.append(frames[np.argmax(frames[:, BLENDSHAPE_INDEX["jawOpen"]])])
+                vowels.append((phoneme.symbol, vad))
+    head = load_head(head_name)
+    assert len(shut) > 60
+    assert lip_gap(head, np.array(shut)).max() <= CLOSED
+    gap = lip_gap(head, np.array(opened))
+    assert gap.min() > OPENED, vowels[int(np.argmin(gap))]
+    assert np.median(gap) > 0.12
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("pbmɑæiuwfsθ"), st.floats(0.004, 0.2)), min_size=1, max_size=25),
+    st.floats(0.0, 100.0),
+    st.sampled_from(EXTREMES),
+)
+def test_every_closure_has_its_frame_however_short(sounds, start_s, vad):
+    phonemes, at_s = [], 0.1
+    for symbol, length_s in sounds:
+        phonemes.append(Phoneme(symbol, at_s, at_s + length_s))
+        at_s += length_s
+    clause = SpokenClause("x", Audio.silence(at_s + 0.1, RATE_HZ), (), tuple(phonemes))
+    track = animation._speak_phonemes(clause, felt(vad), start_s, 0)
+    first = round(track.start_s * FRAME_RATE_HZ)
+    for k in nearest_frames(clause, start_s, "pbm") - first:
+        frame = dict(zip(ARKIT_BLENDSHAPES, track.weights[k], strict=True))
+        assert frame["mouthClose"] == pytest.approx(frame["jawOpen"] + LIPS_APART, abs=1e-6)
+        assert frame["jawOpen"] < 0.12
+        assert frame["mouthPressLeft"] >= 0.19
+        assert max(frame[n] for n in ("mouthFunnel", "mouthUpperUpLeft", "mouthLowerDownLeft")) < 1e-6
+
+
+async def test_a_closure_at_the_very_edge_of_a_clause_is_kept():
+    phonemes = (Phoneme("m", 0.0, 0.01), Phoneme("ɑ", 0.01, 0.47), Phoneme("p", 0.47, 0.48))
+    clause = SpokenClause("x", Audio.silence(0.48, RATE_HZ), (), phonemes)
+    track = await VisemeAnimator().animate(clause, felt(VAD()), 0.03, 0)
+    press = track.curve("mouthPressLeft")
+    assert press[0] >= 0.19
+    assert press[-1] >= 0.19
+
+
+# -------------------------------------------------------------------------------------------- feeling and sound
+
+
+async def test_feeling_changes_how_wide_never_what_is_said():
+    clause = spoken(SENTENCES[1], seed=3)
+    neutral = (await VisemeAnimator().animate(clause, felt(VAD()), 0.0, 1)).curve("jawOpen")
+    for vad in (*EMOTIONS, *EXTREMES):
+        jaw = (await VisemeAnimator().animate(clause, felt(vad), 0.0, 1)).curve("jawOpen")
+        assert np.corrcoef(jaw, neutral)[0, 1] > 0.99
+    excited, tired = [
+        (await VisemeAnimator().animate(clause, felt(VAD(0, a, 0)), 0.0, 1)).curve("jawOpen") for a in (1.0, -1.0)
+    ]
+    assert excited.max() > 1.3 * tired.max()
+
+
+async def test_joy_smiles_and_sorrow_does_not_while_speaking():
+    clause = spoken(SENTENCES[0])
+    for animator in (VisemeAnimator(), EnergyAnimator()):
+        joy, sadness = [await animator.animate(clause, felt(EKMAN7.points[e]), 1.0, 1) for e in ("joy", "sadness")]
+        assert joy.curve("mouthSmileLeft").mean() > sadness.curve("mouthSmileLeft").mean() + 0.3
+        assert sadness.curve("mouthFrownLeft").mean() > joy.curve("mouthFrownLeft").mean() + 0.3
+        assert sadness.curve("browInnerUp").mean() > 0.5
+
+
+async def test_the_face_moves_from_the_mood_to_the_emotion():
+    feeling = AffectState(emotion=EKMAN7.points["joy"], mood=VAD())
+    smile = (await EnergyAnimator().animate(sound_only(2.0, level=0.0), feeling, 0.0, 1)).curve("mouthSmileLeft")
+    assert smile[0] < 0.01
+    assert smile[14:].min() > 0.5
+    assert np.diff(smile[:14]).max() < 0.2
+
+
+async def test_energy_opens_the_mouth_with_the_sound():
+    rng = np.random.default_rng(0)
+    envelope = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0], RATE_HZ // 2)
+    samples = (envelope * 0.1 * rng.standard_normal(len(envelope))).astype(np.float32)
+    track = await EnergyAnimator().animate(SpokenClause("x", Audio(samples, RATE_HZ)), felt(VAD()), 0.0, 1)
+    jaw = track.curve("jawOpen")
+    assert jaw[14:23].min() > 0.15
+    assert jaw[28:35].max() < 0.02
+
+
+async def test_the_same_call_gives_the_same_track_and_another_seed_another():
+    clause = spoken(SENTENCES[2])
+    one, again, other = [await VisemeAnimator().animate(clause, felt(VAD(0.2, 0.1, 0)), 2.0, s) for s in (4, 4, 5)]
+    np.testing.assert_array_equal(one.weights, again.weights)
+    np.testing.assert_array_equal(one.gaze, again.gaze)
+    assert np.abs(one.gaze - other.gaze).max() > 0.01
+
+
+# ------------------------------------------------------------------------------------------------------ bad input, size
+
+
+async def test_a_clause_without_phonemes_is_for_the_next_in_the_chain():
+    with pytest.raises(StageError, match="phoneme times"):
+        await VisemeAnimator().animate(sound_only(1.0), felt(VAD()), 0.0, 1)
+
+
+@pytest.mark.parametrize("start_s", [float("nan"), float("inf"), -0.5])
+@pytest.mark.parametrize("animator", [VisemeAnimator(), EnergyAnimator()], ids=["viseme", "energy"])
+async def test_a_start_that_is_no_reply_time_is_refused(animator, start_s):
+    with pytest.raises(StageError, match="reply time"):
+        await animator.animate(spoken(SENTENCES[0]), felt(VAD()), start_s, 1)
+
+
+async def test_phonemes_that_run_backwards_are_refused():
+    clause = SpokenClause("x", Audio.silence(1.0), (), (Phoneme("ɑ", 0.5, 0.6), Phoneme("p", 0.1, 0.2)))
+    with pytest.raises(StageError, match="order"):
+        await VisemeAnimator().animate(clause, felt(VAD()), 0.0, 1)
+
+
+@pytest.mark.parametrize("cls", [VisemeAnimator, EnergyAnimator])
+def test_a_model_that_does_not_exist_is_refused(cls):
+    with pytest.raises(ComponentError, match="no models"):
+        cls("tiny")
+    assert isinstance(cls().capabilities, AnimatorCapabilities)
+    assert VisemeAnimator().capabilities.needs_phonemes
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(1), np.ones(RATE_HZ)])
+async def test_odd_sound_is_animated_all_the_same(samples):
+    clause = SpokenClause("x", Audio(samples.astype(np.float32), RATE_HZ))
+    track = await EnergyAnimator().animate(clause, felt(VAD()), 0.0, 1)
+    assert len(track) == len(frames_of(0.0, clause.audio.duration_s))
+
+
+async def test_a_very_long_clause_takes_bounded_memory_and_under_a_millisecond_a_frame():
+    """Three minutes; all its frames and phonemes at once would need half a gigabyte."""
+    one = spoken(" ".join(SENTENCES), seed=1)
+    period_s = one.audio.duration_s
+    times = int(180 / period_s)
+    phonemes = tuple(
+        Phoneme(p.symbol, p.start_s + i * period_s, p.end_s + i * period_s) for i in range(times) for p in one.phonemes
+    )
+    clause = SpokenClause("x", Audio(np.tile(one.audio.samples[::6], times), RATE_HZ // 6), (), phonemes)
+    tracemalloc.start()
+    began = time.process_time()
+    track = await VisemeAnimator().animate(clause, felt(VAD(0.4, 0.8, 0.2)), 0.0, 1)
+    spent_s = time.process_time() - began
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(track) > 4_300
+    assert peak < 100e6
+    assert spent_s / len(track) < 1e-3

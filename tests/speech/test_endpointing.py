@@ -1,0 +1,282 @@
+"""Endpointing: the state machine on made probabilities, and the whole on real speech."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rapport.persona.errors import InputError
+from rapport.speech.endpointing import (
+    FRAME_S,
+    FRAME_SAMPLES,
+    Endpointer,
+    EndpointingPolicy,
+    SpeechEnded,
+    SpeechGate,
+    SpeechStarted,
+    speech_windows,
+    windows_of_frames,
+)
+from rapport.speech.files import read_audio
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "speech"
+
+
+class LoudnessActivity:
+    """A fake: the probability of speech is the level of the frame's first sample."""
+
+    def __init__(self) -> None:
+        self.resets = 0
+
+    def probability(self, frame: np.ndarray) -> float:
+        assert frame.shape == (FRAME_SAMPLES,)
+        assert frame.dtype == np.float32
+        assert np.isfinite(frame).all()
+        return float(np.clip(abs(frame[0]), 0.0, 1.0))
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def sound(*parts: tuple[float, float]) -> np.ndarray:
+    """(level, seconds) one after the other, in whole frames."""
+    return np.concatenate([np.full(round(s / FRAME_S) * FRAME_SAMPLES, level, np.float32) for level, s in parts])
+
+
+def run(samples: np.ndarray, policy: EndpointingPolicy | None = None, chunk: int = 700):
+    ears = Endpointer(policy, LoudnessActivity())
+    found = [event for i in range(0, len(samples), chunk) for event in ears.push(samples[i : i + chunk])]
+    return found, ears.flush()
+
+
+def changes(probabilities: Iterable[float], policy: EndpointingPolicy | None = None) -> list[tuple[int, str]]:
+    gate = SpeechGate(policy or EndpointingPolicy())
+    steps = [(i, gate.step(p)) for i, p in enumerate(probabilities)]
+    return [(i, change) for i, change in steps if change is not None]
+
+
+def test_speech_starts_after_min_speech_and_ends_after_min_silence() -> None:
+    policy = EndpointingPolicy(min_speech_s=0.1, min_silence_s=0.5)
+    found = changes([0.0] * 10 + [0.9] * 30 + [0.0] * 40, policy)
+    assert [change for _, change in found] == ["started", "ended"]
+    (start, _), (end, _) = found
+    assert (start - 9) * FRAME_S == pytest.approx(0.1, abs=FRAME_S)
+    assert (end - 39) * FRAME_S == pytest.approx(0.5, abs=FRAME_S)
+
+
+def test_a_click_is_not_speech() -> None:
+    assert changes([0.0] * 5 + [1.0] * 2 + [0.0] * 50) == []
+
+
+def test_a_pause_shorter_than_min_silence_does_not_end_the_utterance() -> None:
+    pause = [0.0] * round(0.4 / FRAME_S)
+    assert [c for _, c in changes([0.9] * 20 + pause + [0.9] * 20)] == ["started"]
+
+
+def test_between_the_thresholds_speech_goes_on_but_does_not_begin() -> None:
+    assert changes([0.4] * 100) == []
+    assert [c for _, c in changes([0.9] * 10 + [0.4] * 100)] == ["started"]
+
+
+def test_a_mumble_between_the_thresholds_does_not_hold_up_an_end_that_has_begun() -> None:
+    assert [c for _, c in changes([0.9] * 10 + [0.1] + [0.4] * 30)] == ["started", "ended"]
+
+
+def test_endless_speech_is_handed_over_in_parts_without_loss() -> None:
+    policy = EndpointingPolicy(max_utterance_s=2.0, pre_roll_s=0.0)
+    samples = sound((0.9, 7.0))
+    found, last = run(samples, policy)
+    parts = [e.audio for e in [*found, *last] if isinstance(e, SpeechEnded)]
+    assert len(parts) == 4
+    assert all(part.duration_s <= 2.0 + FRAME_S for part in parts)
+    assert sum(len(part.samples) for part in parts) == len(samples)
+
+
+def test_the_utterance_has_its_pre_roll_and_post_roll_and_no_more() -> None:
+    policy = EndpointingPolicy(pre_roll_s=0.32, post_roll_s=0.16)
+    found, last = run(sound((0.01, 3.0), (0.8, 1.0), (0.02, 3.0)), policy)
+    assert last == []
+    started, ended = found
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(ended, SpeechEnded)
+    assert np.isclose(ended.audio.samples, 0.01).sum() == 10 * FRAME_SAMPLES
+    assert np.isclose(ended.audio.samples, 0.8).sum() == round(1.0 / FRAME_S) * FRAME_SAMPLES
+    assert np.isclose(ended.audio.samples, 0.02).sum() == 5 * FRAME_SAMPLES
+    assert ended.audio.sample_rate_hz == 16_000
+
+
+def test_two_utterances_share_no_sound() -> None:
+    rising = sound((0.0, 1.0), (0.9, 0.5), (0.0, 0.7), (0.9, 0.5), (0.0, 1.0))
+    ramp = rising * np.linspace(0.9, 1.0, len(rising), dtype=np.float32)
+    found, last = run(ramp)
+    first, second = (e.audio.samples for e in [*found, *last] if isinstance(e, SpeechEnded))
+    assert first[first > 0.1].max() < second[second > 0.1].min()
+
+
+def test_flush_ends_an_open_utterance_and_makes_ready_for_the_next_stream() -> None:
+    activity = LoudnessActivity()
+    ears = Endpointer(voice_activity=activity)
+    assert [type(e) for e in ears.push(sound((0.9, 1.0)))] == [SpeechStarted]
+    assert ears.speaking
+    (ended,) = ears.flush()
+    assert isinstance(ended, SpeechEnded)
+    assert ended.audio.duration_s == pytest.approx(1.0, abs=FRAME_S)
+    assert activity.resets == 1
+    assert not ears.speaking
+    assert ears.flush() == []
+
+
+def test_flush_of_silence_says_nothing() -> None:
+    assert run(sound((0.0, 1.0))) == ([], [])
+
+
+def test_nan_infinite_and_clipped_samples_are_survived() -> None:
+    samples = sound((0.0, 0.5), (5.0, 0.5), (0.0, 1.0))
+    samples[100:200] = np.nan
+    samples[9000:9010] = np.inf
+    found, _ = run(samples)
+    assert [type(e) for e in found] == [SpeechStarted, SpeechEnded]
+    assert np.abs(found[1].audio.samples).max() <= 1.0
+
+
+def test_a_column_of_one_channel_is_taken_and_two_channels_are_refused() -> None:
+    ears = Endpointer(voice_activity=LoudnessActivity())
+    assert ears.push(np.zeros((512, 1), np.float32)) == []
+    with pytest.raises(InputError, match="mono"):
+        ears.push(np.zeros((512, 2), np.float32))
+
+
+def test_waiting_in_silence_keeps_only_the_pre_roll() -> None:
+    ears = Endpointer(voice_activity=LoudnessActivity())
+    ears.push(np.zeros(16_000 * 60, np.float32))
+    assert len(ears._kept) * FRAME_S <= ears.policy.pre_roll_s + FRAME_S
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"start_threshold": 0.3, "end_threshold": 0.5},
+        {"start_threshold": 1.0},
+        {"min_silence_s": 0.0},
+        {"pre_roll_s": -1.0},
+        {"max_utterance_s": 0.5},
+    ],
+)
+def test_an_impossible_policy_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError):
+        EndpointingPolicy(**wrong)
+
+
+levels = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0]), st.integers(1, 40)), max_size=12)
+
+
+@settings(deadline=None)
+@given(levels)
+def test_starts_and_ends_alternate_and_utterances_stay_within_bounds(parts: list[tuple[float, int]]) -> None:
+    policy = EndpointingPolicy(max_utterance_s=3.0)
+    samples = np.concatenate([np.zeros(0, np.float32), *(np.full(n * FRAME_SAMPLES, p, np.float32) for p, n in parts)])
+    found, last = run(samples, policy)
+    events = [*found, *last]
+    assert [type(e) for e in events] == [SpeechStarted, SpeechEnded] * (len(events) // 2)
+    assert [e.at_s for e in events] == sorted(e.at_s for e in events)
+    utterances = [e.audio for e in events if isinstance(e, SpeechEnded)]
+    for audio in utterances:
+        assert policy.min_speech_s <= audio.duration_s <= policy.max_utterance_s + policy.pre_roll_s + 2 * FRAME_S
+    assert sum(len(a.samples) for a in utterances) <= len(samples)
+
+
+@settings(deadline=None)
+@given(levels, st.integers(40, 3000))
+def test_how_the_stream_is_cut_into_chunks_does_not_matter(parts: list[tuple[float, int]], chunk: int) -> None:
+    samples = np.concatenate([np.zeros(0, np.float32), *(np.full(n * FRAME_SAMPLES, p, np.float32) for p, n in parts)])
+
+    def summary(size: int) -> list[tuple[type, float, int]]:
+        found, last = run(samples, chunk=size)
+        return [(type(e), e.at_s, len(e.audio.samples) if isinstance(e, SpeechEnded) else 0) for e in [*found, *last]]
+
+    assert summary(chunk) == summary(FRAME_SAMPLES)
+
+
+def frames(*parts: tuple[float, float]) -> np.ndarray:
+    """(probability, seconds) one after the other."""
+    return np.concatenate([np.full(round(s / FRAME_S), p, np.float32) for p, s in parts])
+
+
+def in_seconds(windows: list[tuple[int, int]]) -> list[tuple[float, float]]:
+    return [(round(start * FRAME_S, 1), round(end * FRAME_S, 1)) for start, end in windows]
+
+
+def test_a_window_reaches_from_first_to_last_possible_speech_and_a_little_beyond() -> None:
+    scream = frames((0.01, 2.0), (0.3, 0.5), (0.6, 0.2), (0.3, 0.8), (0.01, 2.0))
+    ((start_s, end_s),) = in_seconds(windows_of_frames(scream))
+    assert start_s == pytest.approx(2.0 - 0.25, abs=0.1)
+    assert end_s == pytest.approx(3.5 + 0.25, abs=0.1)
+
+
+def test_what_is_never_surely_speech_has_no_window() -> None:
+    assert windows_of_frames(frames((0.01, 1.0), (0.48, 5.0), (0.9, 0.064), (0.01, 1.0))) == []
+    assert windows_of_frames(np.zeros(0, np.float32)) == []
+
+
+def test_a_long_pause_separates_windows_and_a_short_one_does_not() -> None:
+    assert len(windows_of_frames(frames((0.9, 1.0), (0.0, 1.0), (0.9, 1.0)))) == 1
+    assert len(windows_of_frames(frames((0.9, 1.0), (0.0, 4.0), (0.9, 1.0)))) == 2
+
+
+def test_endless_speech_is_split_where_it_is_quietest() -> None:
+    windows = windows_of_frames(frames((0.9, 20.0), (0.4, 0.1), (0.9, 60.0)))
+    assert windows[0][1] * FRAME_S == pytest.approx(20.0, abs=0.1)
+    assert len(windows) >= 3
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.6, 1.0]), st.floats(0.1, 35.0)), max_size=8))
+def test_windows_are_in_order_within_bounds_and_hold_all_sure_speech(parts: list[tuple[float, float]]) -> None:
+    probabilities = np.concatenate([np.zeros(0, np.float32), *(frames(part) for part in parts)])
+    windows = windows_of_frames(probabilities)
+    edges = [edge for window in windows for edge in window]
+    assert edges == sorted(edges)
+    assert all(0 <= start < end <= len(probabilities) for start, end in windows)
+    assert all((end - start) * FRAME_S <= 28.0 + FRAME_S for start, end in windows)
+    if windows:
+        inside = np.concatenate([np.arange(start, end) for start, end in windows])
+        outside = np.setdiff1d(np.flatnonzero(probabilities >= 0.5), inside)
+        assert len(outside) < 3 * len(parts)
+
+
+@pytest.mark.models
+def test_real_speech_between_noise_is_cut_out_whole() -> None:
+    clip = read_audio(sorted(FIXTURES.glob("*.flac"))[0])
+    (window,) = speech_windows(clip.samples)
+    clip = clip.between(window[0] / 16_000, window[1] / 16_000)
+    rng = np.random.default_rng(1)
+    noise = (0.003 * rng.standard_normal(2 * 16_000)).astype(np.float32)
+    stream = np.concatenate([noise, clip.samples, noise, clip.samples, noise])
+    ears = Endpointer(EndpointingPolicy(min_silence_s=0.9))
+    events = [event for i in range(0, len(stream), 480) for event in ears.push(stream[i : i + 480])] + ears.flush()
+    assert [type(e) for e in events] == [SpeechStarted, SpeechEnded] * 2
+    assert 2.0 <= events[0].at_s <= 2.0 + clip.duration_s
+    for event in events:
+        if isinstance(event, SpeechEnded):
+            assert event.audio.duration_s == pytest.approx(clip.duration_s, abs=0.6)
+
+
+@pytest.mark.models
+def test_noise_tones_and_clicks_are_not_speech() -> None:
+    t = np.arange(4 * 16_000) / 16_000
+    clicks = np.zeros(len(t))
+    clicks[::4000] = 0.9
+    rng = np.random.default_rng(2)
+    for samples in (
+        np.zeros(len(t)),
+        0.3 * np.sin(2 * np.pi * 50 * t),
+        0.3 * np.sin(2 * np.pi * 440 * t),
+        clicks,
+        0.3 * rng.standard_normal(len(t)),
+        0.01 * rng.standard_normal(len(t)),
+    ):
+        ears = Endpointer()
+        assert ears.push(samples.astype(np.float32)) + ears.flush() == []
+        assert list(speech_windows(samples.astype(np.float32))) == []

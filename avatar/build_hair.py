@@ -64,7 +64,7 @@ def fibonacci_sphere(count: int) -> Vectors:
 
 def scalp_cover(p: NDArray[np.floating]) -> Floats:
     """How far skin at points (n, 3) belongs to the scalp, in [0, 1], soft at the hairline."""
-    x, y, z = np.abs(p[:, 0]), p[:, 1], p[:, 2]
+    y, z = p[:, 1], p[:, 2]
     line = np.interp(
         z,
         [-1.8, -1.25, -0.98, -0.9, -0.84, -0.5, -0.44, -0.38, -0.32, -0.22, -0.1, 0.05, 0.25],
@@ -197,7 +197,7 @@ def _locks(path: Vectors, up: Vectors, width: Vectors, random: np.random.Generat
     across, the middle one raised, ends drawn to a point. The outermost come first, so that they hide the rest early."""
     outermost = np.argsort(-(path[:, :, 2].max(1) + 0.5 * path[:, :, 1].mean(1) + up[:, -1, 2]), kind="stable")
     path, up, width = path[outermost], up[outermost], width[outermost]
-    locks, steps, _ = path.shape
+    locks, steps = len(width), len(path[0])
     tangent = _unit(np.gradient(path, axis=1))
     side = _unit(np.cross(tangent, up))
     face = _unit(np.cross(side, tangent))
@@ -211,10 +211,10 @@ def _locks(path: Vectors, up: Vectors, width: Vectors, random: np.random.Generat
     uvs = np.empty((locks, steps, 3, 2))
     uvs[..., 0] = (np.arange(locks) % 64)[:, None, None] + 0.5 + 0.5 * across[..., 0]
     uvs[..., 1] = t[None, :, None]
-    tones: Vectors = np.broadcast_to(random.random(locks)[:, None, None, None], (locks, steps, 3, 1))
-    first: NDArray[np.int64] = ((np.arange(locks)[:, None] * steps + np.arange(steps - 1)) * 3)[..., None] + np.array(
-        [0, 1]
-    )
+    tones: Vectors = np.broadcast_to(random.random(locks).reshape(-1, 1, 1, 1), (locks, steps, 3, 1))
+    first: NDArray[np.int64] = ((np.arange(locks).reshape(-1, 1) * steps + np.arange(steps - 1)) * 3)[
+        ..., None
+    ] + np.array([0, 1])
     quads = np.stack([first, first + 1, first + 3, first + 1, first + 4, first + 3], -1).reshape(-1, 3)
     tangents = np.broadcast_to(tangent[:, :, None], positions.shape)
     flat = [x.reshape(-1, x.shape[-1]).astype(np.float32) for x in (positions, normals, tangents, uvs, tones)]

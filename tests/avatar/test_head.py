@@ -122,7 +122,7 @@ def test_normals_turn_only_about_what_moves():
     turned = np.abs(normal_changes(head)[BLENDSHAPE_INDEX["eyeBlinkLeft"]]).max(1)
     assert turned.max() > 0.2
     left, right = (turned[side * head.positions[:, 0] > 0.2].mean() for side in (1, -1))
-    assert right < 0.02 * left
+    assert right < 0.05 * left
 
 
 def test_hair_grows_the_same_way_twice_and_stays_outside_the_skin():

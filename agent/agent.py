@@ -26,7 +26,8 @@ from rapport.agent import registry
 from rapport.agent.clock import Clock, SystemClock
 from rapport.agent.config import AgentConfig, StageConfig
 from rapport.agent.registry import ComponentPool, shared_pool
-from rapport.agent.runner import Report, StageRunner, describe
+from rapport.agent.rehearsal import rehearse
+from rapport.agent.runner import Report, StageRunner
 from rapport.agent.stages import Utterance
 from rapport.agent.turn import Turn
 from rapport.agent.utterance import prepared
@@ -226,22 +227,11 @@ class Agent:
         return decayed(self.state, self.persona, self.clock.now_s())
 
     async def warm_up(self) -> list[ev.Failed]:
-        """Start every component that the configuration names first, so that the first turn does not wait for it.
+        """Start every component that the configuration names first and use it once, so that no turn waits for it.
 
-        Returns what could not start; the turn will use the fallbacks.
+        Returns what failed; turns will use the fallbacks.
         """
-        failures: list[ev.Failed] = []
-
-        async def start(runner: StageRunner) -> None:
-            spec = runner.config.use
-            try:
-                await runner.load(spec)
-            except Exception as error:  # noqa: BLE001 - whatever a constructor raises is its component's failure
-                fallback = runner.config.fallback[0] if runner.config.fallback else "nothing"
-                failures.append(ev.Failed(runner.stage, spec, describe(error), fallback))
-
-        await asyncio.gather(*(start(runner) for runner in (*self.runners.values(), *self.emotion_runners)))
-        return failures
+        return await rehearse(self)
 
     async def remember(self, exchange: Exchange, perceived: EmotionEstimate, report: Report) -> None:
         """Store a turn. While the store fails, turns wait in this process and are stored before the next one."""

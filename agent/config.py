@@ -87,6 +87,16 @@ class AgentConfig(_Model):
     retry_after_s: float = Field(default=30.0, ge=0)
     """A component that ran out of time rests for so long, doubled each time in a row, before it is tried again."""
 
+    def patient(self, factor: float = 4.0) -> AgentConfig:
+        """The same with every budget times `factor`: for work that nobody waits for live."""
+
+        def longer(stage: StageConfig) -> StageConfig:
+            return stage.model_copy(update={"budget_s": stage.budget_s * factor})
+
+        single = ("recognition", "transition", "response", "voice", "animation", "rendering", "memory")
+        changes: dict[str, Any] = {name: longer(stage) for name in single if (stage := getattr(self, name)) is not None}
+        return self.model_copy(update={**changes, "emotion": tuple(longer(stage) for stage in self.emotion)})
+
     def text_only(self) -> AgentConfig:
         """The same without voice, animation and rendering."""
         return self.model_copy(update={"voice": None, "animation": None, "rendering": None})

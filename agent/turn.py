@@ -509,8 +509,7 @@ def _check_exchanges(result: object) -> None:
 
 
 def _check_state(result: object) -> None:
-    points: tuple[object, ...] = (result.emotion, result.mood) if isinstance(result, AffectState) else ()
-    if not isinstance(result, AffectState) or not all(isinstance(point, VAD) for point in points):
+    if not isinstance(result, AffectState) or not {type(result.emotion), type(result.mood)} <= {VAD}:
         raise StageError(f"returned {type(result).__name__}, not an AffectState")
     if not all(math.isfinite(part) for parts in result.because.values() for part in parts.values()):
         raise StageError("gave reasons that are no numbers")

@@ -38,9 +38,14 @@ def demo(
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """A page to talk to the agent: text, microphone, talking head, both feelings drawn live."""
+    chosen = _config(config, persona)
+    typer.echo("starting the page; its models wake up meanwhile")
     from rapport.apps.demo.page import serve
 
-    serve(_config(config, persona), host=host, port=port, open_browser=open_browser)
+    def tell(address: str) -> None:
+        typer.echo(f"talk to it at {address} (Ctrl-C stops)")
+
+    serve(chosen, host=host, port=port, open_browser=open_browser, on_ready=tell)
 
 
 @app.command()

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import platformdirs
 from rich.console import Console
@@ -120,7 +121,7 @@ def _sound_devices() -> Finding:
     try:
         import sounddevice
 
-        devices = list(sounddevice.query_devices())
+        devices = cast("list[dict[str, int]]", list(sounddevice.query_devices()))  # pyright: ignore[reportUnknownMemberType]
     except (ImportError, OSError) as error:
         return Finding("sound devices", False, " ".join(str(error).split()), remedy)
     inputs = sum(device["max_input_channels"] > 0 for device in devices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from rapport.agent import events as ev
 from rapport.avatar.animation import FRAME_RATE_HZ
@@ -14,12 +14,12 @@ from rapport.speech.files import resample
 
 
 class ReplyRecorder:
-    """Takes the events of one turn and writes its sound and pictures to a file or a buffer.
+    """Takes the events of one turn and writes its sound and pictures to a file.
 
     Nothing is opened before the first picture, so a turn without pictures leaves no file. Raises as VideoWriter does.
     """
 
-    def __init__(self, target: Path | BinaryIO) -> None:
+    def __init__(self, target: Path) -> None:
         self._target = target
         self._writer: VideoWriter | None = None
         self._waiting: list[Audio] = []

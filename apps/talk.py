@@ -40,7 +40,7 @@ def talk(
         config = config.model_copy(update={"memory": StageConfig(use="sql::memory:")})
     if out.suffix.lower() == ".wav":
         config = config.without_pictures()
-    agent = Agent.from_config(config, seed=seed)
+    agent = Agent.from_config(config.patient(), seed=seed)
     reply = asyncio.run(_record(agent, utterance, out))
     if trace is not None:
         write_traces(trace, [reply.trace])

@@ -45,16 +45,16 @@ class Prosody:
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
-RATE_LIMITS = (0.6, 1.6)
+RATE_LIMITS = (0.65, 1.4)
 F0_LIMITS = (0.5, 2.0)
 _LOG_PER_UNIT: dict[str, tuple[float, float, float]] = {
     #                valence, arousal, dominance
-    "rate": (0.05, 0.17, 0.02),
+    "rate": (0.04, 0.12, 0.01),
     "f0_scale": (0.05, 0.17, -0.05),
     "f0_range_scale": (0.14, 0.32, 0.10),
     "pause_scale": (-0.15, -0.35, -0.05),
 }
-"""Natural logarithm of each factor at the end of each axis: arousal 1 alone multiplies the rate by exp(0.17) = 1.19."""
+"""Natural logarithm of each factor at the end of each axis: arousal 1 alone multiplies the rate by exp(0.12) = 1.13."""
 _DB_PER_UNIT = (0.5, 4.0, 1.0)
 
 

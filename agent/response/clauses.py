@@ -154,9 +154,11 @@ class ClauseSplitter:
         return split_long(sentence) if sentence else []
 
     def _early(self) -> list[str]:
-        """The first clause of a sentence that is still being written, once it is long enough and can be no
-        repetition."""
-        least = LATER_CLAUSE_WORDS if self._given or self._begun else FIRST_CLAUSE_WORDS
+        """The first clause of a reply's first sentence while it is still being written, once it is long enough and can
+        be no repetition. Later sentences wait until they are whole: by then there is something to listen to."""
+        if self._given and not self._begun:
+            return []
+        least = LATER_CLAUSE_WORDS if self._begun else FIRST_CLAUSE_WORDS
         for match in _COMMA.finditer(self._buffer):
             raw = self._buffer[: match.end()]
             head = clean(raw)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 from contextlib import aclosing
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -60,7 +60,7 @@ async def _measure(agent: Agent, sounds: dict[str, Audio], rounds: int) -> dict[
 async def _one(agent: Agent, sound: Audio) -> dict[str, float]:
     figures: dict[str, float] = {"failures": 0.0}
     first_sound_s = last_picture_s = 0.0
-    with ReplyRecorder(io.BytesIO()) as recorder:
+    with TemporaryDirectory() as folder, ReplyRecorder(Path(folder) / "reply.mp4") as recorder:
         async with aclosing(agent.converse(Utterance(audio=sound))) as events:
             async for event in events:
                 if isinstance(event, ev.Spoken) and not first_sound_s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from enum import Enum
 from importlib import resources
@@ -64,10 +65,10 @@ def build_page(config: AgentConfig | None = None, *, sessions: Sessions | None =
 
 
 def serve(
+    config: AgentConfig | None = None,
+    *,
     host: str = "127.0.0.1",
     port: int = 7860,
-    *,
-    config: AgentConfig | None = None,
     sessions: Sessions | None = None,
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
@@ -75,8 +76,8 @@ def serve(
 ) -> gr.Blocks:
     """Serve the page, by default to this machine only, until interrupted. Components start in the background.
 
-    `on_ready` is called with the page's address once it is up. With `block` false the call returns then; `close()` on
-    the result ends the page.
+    Port 0 takes a free one. `on_ready` is called with the page's address once it is up. With `block` false the call
+    returns then; `close()` on the result ends the page.
 
     Raises:
         InputError: unknown persona, or the port is taken.
@@ -90,7 +91,7 @@ def serve(
     try:
         page.launch(
             server_name=host,
-            server_port=port,
+            server_port=port or _free_port(host),
             share=False,
             inbrowser=open_browser,
             prevent_thread_lock=True,
@@ -104,6 +105,7 @@ def serve(
             css=_read("style.css"),
         )
     except OSError as error:
+        behind.shut_down()
         raise InputError(f"the page cannot be served at {host}:{port} ({error}); choose another --port") from None
     if on_ready is not None:
         on_ready(page.local_url or f"http://{host}:{port}/")
@@ -308,6 +310,12 @@ def _persona_choices(first: str) -> list[tuple[str, str]]:
     """Labels and names of the personas to choose from: the shipped ones, and the one that the page begins with."""
     names = dict.fromkeys((*shipped_personas(), first))
     return [(load_persona(name).name.capitalize(), name) for name in names]
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
 
 
 def _tab(request: gr.Request) -> str:

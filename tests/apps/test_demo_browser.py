@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from rapport.agent.testing import FakeRecognizer, FakeRenderer, FakeResponder, f
 from rapport.apps.demo.sessions import Sessions
 from rapport.avatar.face import FaceTrack
 from rapport.persona.card import FaceCard, load_persona
-from rapport.persona.errors import ComponentError
+from rapport.persona.errors import ComponentError, InputError
 from rapport.persona.transition import at_rest
 from rapport.speech.audio import Audio, VoiceProfile
 from rapport.speech.files import write_wav
@@ -90,12 +89,6 @@ class WatchedSessions(Sessions):
             self.ended.set()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def faked(persona: str) -> Agent:
     return fake_agent(
         load_persona(persona),
@@ -115,7 +108,7 @@ def address(sessions: WatchedSessions) -> Iterator[str]:
     from rapport.apps.demo.page import serve
 
     served: list[str] = []
-    page = serve(port=free_port(), sessions=sessions, on_ready=served.append, block=False)
+    page = serve(port=0, sessions=sessions, on_ready=served.append, block=False)
     yield served[0]
     page.close()
     sessions.shut_down()
@@ -276,6 +269,13 @@ def test_two_tabs_know_nothing_of_each_other_and_a_closed_one_is_forgotten(
     context.close()
 
 
+def test_a_port_that_is_taken_is_said_in_one_line(address: str, sessions: WatchedSessions) -> None:
+    from rapport.apps.demo.page import serve
+
+    with pytest.raises(InputError, match="choose another --port"):
+        serve(port=int(address.rstrip("/").rpartition(":")[2]), sessions=Sessions(faked, "harbor"), block=False)
+
+
 def test_it_says_that_it_is_a_machine(tab: Any) -> None:
     assert "I am a machine, not a person and not a therapist." in tab.inner_text("body")
 
@@ -307,7 +307,7 @@ def real_address() -> Iterator[str]:
         pytest.skip(f"no face can be drawn here: {error}")
     sessions = Sessions.from_config(patient(AgentConfig()))
     served: list[str] = []
-    page = serve(port=free_port(), sessions=sessions, on_ready=served.append, block=False)
+    page = serve(port=0, sessions=sessions, on_ready=served.append, block=False)
     yield served[0]
     page.close()
     sessions.shut_down()
@@ -338,7 +338,7 @@ def test_real_models_answer_a_typed_and_a_recorded_line(browser: Any, real_addre
     write_wav(tmp_path / "line.wav", say("My brother visited me yesterday."))
     upload(tab, tmp_path / "line.wav")
     tab.wait_for_function("document.querySelectorAll('.rp-turn.person').length === 2")
-    assert "brother visited" in tab.inner_text(".rp-turn.person >> nth=1 >> p")
+    assert "visited me yesterday" in tab.inner_text(".rp-turn.person >> nth=1 >> p")
     tab.wait_for_function("rapport.reply === 2 && rapport.complete && rapport.heard() === null")
     assert tab.evaluate("rapport.clips.length") >= 1
     context.close()

@@ -80,9 +80,10 @@ def test_only_accepted_sentences_are_spoken() -> None:
 
 @given(PROSE, st.integers(1, 9))
 def test_clauses_join_to_the_cleaned_text_without_repeated_sentences(text: str, size: int) -> None:
-    once = {same_sentence_key(sentence): sentence for sentence in reversed(split_sentences(clean(f"{text} end.")))}
-    expected = " ".join(reversed(once.values()))
-    assert " ".join(streamed(f"{text} end.", size, max_sentences=10_000)) == expected
+    once: dict[str, str] = {}
+    for sentence in split_sentences(clean(f"{text} end.")):
+        once.setdefault(same_sentence_key(sentence), sentence)
+    assert " ".join(streamed(f"{text} end.", size, max_sentences=10_000)) == " ".join(once.values())
 
 
 @given(st.text(), st.integers(1, 7))

@@ -117,11 +117,12 @@ class StageRunner:
         *,
         without: str,
         counts: Callable[[T], bool] = lambda _: True,
+        ahead: bool = True,
     ) -> AsyncGenerator[T, None]:
         """The items of the first component down the chain that yields one that counts; may end without any.
 
         A component that fails after such an item is not replaced: what it gave stands, and the failure is reported.
-        The budget holds for each item.
+        The budget holds for each item. With `ahead` false the component works only while an item is being awaited.
         """
         for spec in self.config.chain:
             component = await self._ready(spec, report, without)
@@ -129,9 +130,13 @@ class StageRunner:
                 continue
             count = 0
             queue: asyncio.Queue[Any] = asyncio.Queue(maxsize=_AHEAD_ITEMS)
-            pump = asyncio.ensure_future(_pump(work, component, queue))
+            asked = None if ahead else asyncio.Semaphore(0)
+            pump = asyncio.ensure_future(_pump(work, component, queue, asked))
             try:
-                while (item := await self._next(queue)) is not _END:
+                while True:
+                    item = await self._next(queue, asked) if queue.empty() else queue.get_nowait()
+                    if item is _END:
+                        break
                     if isinstance(item, _Raised):
                         raise item.error
                     check(item)
@@ -148,8 +153,14 @@ class StageRunner:
             if count:
                 return
 
-    async def _next(self, queue: asyncio.Queue[Any]) -> Any:
-        return queue.get_nowait() if not queue.empty() else await within(self.config.budget_s, queue.get())
+    async def _next(self, queue: asyncio.Queue[Any], asked: asyncio.Semaphore | None) -> Any:
+        if asked is not None:
+            asked.release()
+        try:
+            async with asyncio.timeout(self.config.budget_s):
+                return await queue.get()
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {self.config.budget_s:g} s") from None
 
     async def _ready(self, spec: str, report: Report, without: str) -> Any | None:
         """The component, started; None, reported, while it rests or when it cannot start."""
@@ -179,7 +190,7 @@ class StageRunner:
 
 _END: Any = object()
 
-_AHEAD_ITEMS = 4
+_AHEAD_ITEMS = 16
 """Items that a stream may be ahead of its consumer."""
 
 
@@ -188,13 +199,25 @@ class _Raised:
     error: Exception
 
 
-async def _pump(work: Callable[[Any], AsyncIterator[Any]], component: Any, queue: asyncio.Queue[Any]) -> None:
+async def _pump(
+    work: Callable[[Any], AsyncIterator[Any]],
+    component: Any,
+    queue: asyncio.Queue[Any],
+    asked: asyncio.Semaphore | None,
+) -> None:
     """Run a stream in one task of its own (libraries tie resources to the task that opened them)."""
     items: Any = None
     try:
+        if asked is not None:
+            await asked.acquire()
         items = work(component)
         async for item in items:
-            await queue.put(item)
+            if queue.full():
+                await queue.put(item)
+            else:
+                queue.put_nowait(item)
+            if asked is not None:
+                await asked.acquire()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -199,9 +200,13 @@ class FakeVoice(_Fake):
             start_s, step_s = i * self.word_s, self.word_s / len(word)
             words.append(Word(word.strip(".,!?"), start_s, start_s + self.word_s))
             phonemes += [Phoneme(c, start_s + k * step_s, start_s + (k + 1) * step_s) for k, c in enumerate(word)]
-        time_s = np.arange(round(len(texts) * self.word_s * 16_000)) / 16_000
-        samples = (0.1 * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32)
-        return SpokenClause(text, Audio(samples, 16_000), tuple(words), tuple(phonemes))
+        return SpokenClause(text, _tone(len(texts) * self.word_s), tuple(words), tuple(phonemes))
+
+
+@cache
+def _tone(duration_s: float) -> Audio:
+    time_s = np.arange(round(duration_s * 16_000)) / 16_000
+    return Audio((0.1 * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32), 16_000)
 
 
 class FakeAnimator(_Fake):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rapport.agent import events as ev
 from rapport.agent.heard import heard_part
 from rapport.agent.perception.fusion import fuse
+from rapport.agent.runner import StageRunner
 from rapport.agent.stages import EmpathyPlan, PersonTurn, ReplyRequest, Utterance
 from rapport.agent.trace import (
     AffectRecord,
@@ -84,7 +85,7 @@ class Turn:
         self._agent = agent
         self._utterance = utterance
         self._number = number
-        self._draw = draw
+        self._wants_pictures = draw
         self._seed = (agent.seed * 1_000_003 + number) & 0x7FFF_FFFF
         self._began_s = given_at_s
         self._before = agent.state
@@ -99,6 +100,9 @@ class Turn:
         self._abandoned = False
         self._recognised = False
         self._settled = False
+        self._voice_tried = asyncio.Event()
+        if "voice" not in agent.runners:
+            self._voice_tried.set()
 
     # ------------------------------------------------------------------------------------------------ from outside
 
@@ -258,6 +262,7 @@ class Turn:
             self._report,
             without="a plain sentence",
             counts=lambda item: isinstance(item, str),
+            ahead=False,
         )
         async with aclosing(stream):
             async for item in stream:
@@ -265,6 +270,8 @@ class Turn:
                     await self._wrote(item, texts)
                     if len(found.written) == _MAX_CLAUSES:
                         break
+                    # The first sound is what the person waits for: nothing else computes until it is there.
+                    await self._voice_tried.wait()
                 else:
                     found.plan = item
                     await self._emit(ev.Planned(item))
@@ -294,6 +301,7 @@ class Turn:
                     self._report,
                     without="text alone",
                 )
+                self._voice_tried.set()
                 if clause is not None:
                     if not found.spoken:
                         found.timings.first_audio = self._elapsed_s()
@@ -321,34 +329,25 @@ class Turn:
                 continue
             found.tracks.append(track)
             await self._emit(ev.Face(spoken.index, track))
-            if rendering is None or not self._draw or len(track) == 0:
-                continue
-            number = 0
-            async with aclosing(self._pictures(track)) as pictures:
-                async for image in pictures:
-                    if found.timings.first_frame is None:
-                        found.timings.first_frame = self._elapsed_s()
-                    await self._emit(ev.Frame(spoken.index, track.start_s + number / track.frame_rate_hz, image))
-                    number += 1
-                    if number == len(track):
-                        break
+            if rendering is not None and self._wants_pictures and len(track):
+                await self._draw(rendering, spoken.index, track)
 
-    async def _pictures(self, track: FaceTrack) -> AsyncGenerator[NDArray[np.uint8], None]:
+    async def _draw(self, rendering: StageRunner, index: int, track: FaceTrack) -> None:
         """Pictures of a track by the first renderer that can; one that draws nothing is as good as asked for."""
-        face = self._agent.persona.face
+        face, found, number = self._agent.persona.face, self._found, 0
 
-        async def draw(component: Any) -> AsyncIterator[NDArray[np.uint8] | _NotDrawn]:
-            if not component.capabilities.draws:
-                yield _NotDrawn()
-            else:
-                async for image in component.render(track, face):
-                    yield image
+        def work(component: Any) -> AsyncIterator[NDArray[np.uint8] | _NotDrawn]:
+            return component.render(track, face) if component.capabilities.draws else _not_drawn()
 
-        stream = self._agent.runners["rendering"].stream(draw, _check_picture, self._report, without="the track alone")
+        stream = rendering.stream(work, _check_picture, self._report, without="the track alone")
         async with aclosing(stream):
             async for image in stream:
-                if not isinstance(image, _NotDrawn):
-                    yield image
+                if isinstance(image, _NotDrawn) or number == len(track):
+                    break
+                if found.timings.first_frame is None:
+                    found.timings.first_frame = self._elapsed_s()
+                await self._emit(ev.Frame(index, track.start_s + number / track.frame_rate_hz, image))
+                number += 1
 
     # ------------------------------------------------------------------------------------------------ the turn's end
 
@@ -437,8 +436,12 @@ class Turn:
 
     async def _emit(self, event: ev.Event | None) -> None:
         """Hand an event on, waiting while the consumer is slow; None ends the stream. Nobody reads an abandoned one."""
-        if not self._abandoned:
+        if self._abandoned:
+            return
+        if self._queue.full():
             await self._queue.put(event)
+        else:
+            self._queue.put_nowait(event)
 
     async def _report(self, failure: ev.Failed) -> None:
         self._found.failures.append(failure)
@@ -455,6 +458,10 @@ class Turn:
 
 class _NotDrawn:
     """Stands for the pictures of a renderer that passes the track on."""
+
+
+async def _not_drawn() -> AsyncIterator[_NotDrawn]:
+    yield _NotDrawn()
 
 
 def _clause_record(text: str, spoken: ev.Spoken | None) -> ClauseRecord:

@@ -8,6 +8,8 @@ to memory.
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
@@ -110,6 +112,8 @@ class WgpuRenderer:
 
 
 def _choose_adapter(wanted: str | None) -> Any:
+    # Without it Mesa writes complaints about a desktop to standard error, one for each look.
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     try:
         import wgpu
     except (ImportError, OSError) as error:

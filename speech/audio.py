@@ -60,7 +60,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Phoneme:
-    """A phoneme in IPA (misaki's American alphabet; `pause` for silence) with times in seconds from its audio's start."""
+    """A phoneme in IPA (misaki's American alphabet; `pause` for silence); times in seconds from its audio's start."""
 
     symbol: str
     start_s: float

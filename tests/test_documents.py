@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from rapport.agent.config import AgentConfig
 
 ROOT = Path(__file__).parents[1]
@@ -50,8 +51,9 @@ def test_configuration_is_valid(text: str) -> None:
 
 
 def test_commands_exist() -> None:
-    from rapport.apps.cli import app
     from typer.main import get_command
+
+    from rapport.apps.cli import app
 
     known = get_command(app).commands  # type: ignore[attr-defined]
     lines = [line for _, _, text in blocks("") for line in text.splitlines() if line.startswith("rapport ")]

@@ -17,6 +17,7 @@ from rapport.agent import Agent, AgentConfig, StageConfig, Utterance
 from rapport.agent import events as ev
 from rapport.apps.bench.report import Report, spread
 from rapport.apps.recording import ReplyRecorder
+from rapport.avatar.video import VideoWriter
 from rapport.persona.errors import InputError
 from rapport.speech.audio import Audio
 from rapport.speech.files import read_audio
@@ -27,9 +28,10 @@ _SUFFIXES = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
 def run(config: AgentConfig, *, clips: Path | None, rounds: int, as_json: bool) -> None:
     """Answer every clip `rounds` times, with voice, face and mp4, after one turn that warms up.
 
-    `first_audio_s` is the time from the end of the person's audio to the first clause's sound. `video_ratio` is the
-    time from the first sound to the last encoded picture, over how long the reply lasts: below 1 the video is made
-    faster than it plays.
+    `first_audio_s` is the time from the end of the person's audio to the first clause's sound. Two ratios say how long
+    making takes over how long the reply lasts, so below 1 is faster than it plays: `video_ratio` for drawing and
+    encoding the reply's track by itself, `reply_ratio` from the first sound to the last encoded picture while the
+    words and the voice of later clauses are made on the same cores.
     """
     sounds = _clips(clips)
     config = config.model_copy(update={"memory": StageConfig(use="sql::memory:")})
@@ -47,12 +49,15 @@ async def _measure(agent: Agent, sounds: dict[str, Audio], rounds: int) -> dict[
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for sound in progress.track(list(sounds.values()) * rounds, description="answering"):
             turns.append(await _one(agent, sound))
-    keys = ("recognition_s", "perception_s", "first_words_s", "first_audio_s", "first_frame_s", "video_ratio")
+    waits = ("recognition_s", "perception_s", "first_words_s", "first_audio_s", "first_frame_s")
     return {
         "clips": len(sounds),
         "turns": len(turns),
         "start_s": round(start_s, 2),
-        **{key: spread([turn[key] for turn in turns if key in turn] or [float("nan")]) for key in keys},
+        **{
+            key: spread([turn[key] for turn in turns if key in turn] or [float("nan")])
+            for key in (*waits, "video_ratio", "reply_ratio")
+        },
         "failures": len(failures) + int(sum(turn["failures"] for turn in turns)),
     }
 
@@ -81,8 +86,25 @@ async def _one(agent: Agent, sound: Audio) -> dict[str, float]:
                     }
                     figures |= {key: value for key, value in named.items() if value is not None}
                     if event.reply.audio is not None and last_picture_s:
-                        figures["video_ratio"] = (last_picture_s - first_sound_s) / event.reply.audio.duration_s
+                        figures["reply_ratio"] = (last_picture_s - first_sound_s) / event.reply.audio.duration_s
+                        figures["video_ratio"] = await _video_ratio(agent, event.reply)
     return figures
+
+
+async def _video_ratio(agent: Agent, reply: ev.Reply) -> float:
+    """Draw and encode a reply's track again, with nothing else to do."""
+    assert reply.track is not None and reply.audio is not None
+    rendering = agent.runners["rendering"]
+    renderer = await rendering.load(rendering.config.use)
+    began_s = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "reply.mp4"
+        rate_hz = reply.audio.sample_rate_hz
+        with VideoWriter(path, frame_rate_hz=reply.track.frame_rate_hz, sample_rate_hz=rate_hz) as video:
+            video.add_audio(reply.audio)
+            async for picture in renderer.render(reply.track, agent.persona.face):
+                await asyncio.to_thread(video.add_pictures, [picture])
+    return (time.perf_counter() - began_s) / reply.audio.duration_s
 
 
 def _clips(folder: Path | None) -> dict[str, Audio]:

@@ -43,9 +43,9 @@ def train_text_emotion(
     out: Path,
     *,
     seed: int = 0,
-    epochs: int = 3,
-    frozen_layers: int = 2,
-    threads: int = 2,
+    epochs: int = 1,
+    frozen_layers: int = 3,
+    threads: int = 1,
     max_steps: int | None = None,
 ) -> dict[str, Any]:
     """Train on `data/goemotions` and `data/emobank`, and write the folder that ships to `out`.

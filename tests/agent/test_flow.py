@@ -46,7 +46,7 @@ def test_a_slow_consumer_holds_the_stages_back_instead_of_filling_memory(clock: 
                 most_ahead = max(most_ahead, renderer.calls - taken)
         return most_ahead
 
-    assert clock.run(dawdle()) <= 16 + 8, "16 events may wait, and a few in the hands of a stage"
+    assert clock.run(dawdle()) <= 16 + 16 + 4, "16 pictures and 16 events may wait, and a few in passing"
 
 
 def test_budgets_do_not_run_while_the_consumer_is_slow(clock: Any) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rapport.agent import Utterance
+from rapport.agent import AgentConfig, StageConfig, Utterance
 from rapport.agent.events import Clause, Done, Face, Felt, Frame, Heard, Perceived, Planned, Spoken
 from rapport.agent.testing import (
+    HANG,
     FakeAnimator,
     FakeEmotion,
     FakeMemory,
@@ -48,15 +49,26 @@ def test_each_clause_is_written_before_it_is_spoken_before_it_is_shown(clock: An
         assert [event.index for event in events if isinstance(event, kind)] == [0, 1, 2]
 
 
-def test_the_first_clause_is_heard_while_the_second_is_still_being_written(clock: Any, converse_timed: Any) -> None:
+def test_nothing_competes_with_the_first_sound_and_later_clauses_overlap(clock: Any, converse_timed: Any) -> None:
     agent = fake_agent(
-        clock=clock, response=FakeResponder(["First.", "Second."], delay_s=1.0), voice=FakeVoice(delay_s=0.2)
+        clock=clock,
+        response=FakeResponder(["First.", "Second.", "Third."], delay_s=1.0),
+        voice=FakeVoice(delay_s=0.6),
     )
     at = {(type(event), getattr(event, "index", None)): at_s for at_s, event in converse_timed(agent, draw=False)}
     assert at[(Clause, 0)] == pytest.approx(1.0)
-    assert at[(Spoken, 0)] == pytest.approx(1.2)
-    assert at[(Clause, 1)] == pytest.approx(2.0)
-    assert at[(Done, None)] == pytest.approx(2.2), "the two stages ran one after the other"
+    assert at[(Spoken, 0)] == pytest.approx(1.6)
+    assert at[(Clause, 1)] == pytest.approx(2.6), "the writer rests until the first sound is there"
+    assert at[(Spoken, 1)] == pytest.approx(3.2)
+    assert at[(Clause, 2)] == pytest.approx(3.6), "the third clause is written while the second is spoken"
+    assert at[(Done, None)] == pytest.approx(4.2)
+
+
+def test_a_voice_that_hangs_does_not_hold_the_writer_longer_than_its_budget(clock: Any, converse_timed: Any) -> None:
+    config = AgentConfig(voice=StageConfig(use="kokoro", budget_s=5.0))
+    agent = fake_agent(clock=clock, config=config, voice=FakeVoice(fails=HANG), response=FakeResponder(["A.", "B."]))
+    at = {(type(event), getattr(event, "index", None)): at_s for at_s, event in converse_timed(agent, draw=False)}
+    assert at[(Clause, 1)] == pytest.approx(5.0)
 
 
 def test_voice_speaks_the_next_clause_while_the_last_one_is_drawn(clock: Any, converse_timed: Any) -> None:

@@ -22,7 +22,7 @@ from rapport.speech.endpointing import (
 )
 from rapport.speech.files import read_audio
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "speech"
+FIXTURES = Path(__file__).parents[2] / "apps" / "bench" / "clips"
 
 
 class LoudnessActivity:

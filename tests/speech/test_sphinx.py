@@ -12,7 +12,7 @@ from rapport.speech.sphinx import Sphinx
 
 pytestmark = pytest.mark.models
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "speech"
+FIXTURES = Path(__file__).parents[2] / "apps" / "bench" / "clips"
 
 
 @pytest.fixture(scope="module")

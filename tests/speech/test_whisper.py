@@ -17,7 +17,7 @@ from rapport.speech.whisper import FasterWhisper
 
 pytestmark = pytest.mark.models
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "speech"
+FIXTURES = Path(__file__).parents[2] / "apps" / "bench" / "clips"
 RATE_HZ = 16_000
 
 

@@ -18,6 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.agent import events as ev
+from rapport.agent.checks import (
+    NotDrawn,
+    check_estimate,
+    check_exchanges,
+    check_picture,
+    check_reply_item,
+    check_spoken,
+    check_state,
+    check_track,
+    check_transcript,
+    not_drawn,
+)
 from rapport.agent.heard import heard_part
 from rapport.agent.perception.fusion import fuse
 from rapport.agent.runner import StageRunner
@@ -38,8 +50,7 @@ from rapport.agent.trace import (
 )
 from rapport.avatar.face import FaceTrack
 from rapport.memory.records import Exchange
-from rapport.persona.affect import VAD, AffectState, EmotionEstimate, Modality
-from rapport.persona.errors import StageError
+from rapport.persona.affect import EmotionEstimate, Modality
 from rapport.persona.transition import TransitionRequest, decayed
 from rapport.speech.audio import Audio, SpokenClause, Transcript, VoiceProfile
 from rapport.speech.files import resample
@@ -53,8 +64,6 @@ PLAIN_SENTENCE = (
 """Said when every responder failed: a turn never ends in silence."""
 
 _MAX_CLAUSES = 60
-_MAX_CLAUSE_CHARS = 2000
-_MAX_CLAUSE_S = 120.0
 
 _STALE = (ev.Perceived, ev.Felt, ev.Planned, ev.Clause, ev.Spoken, ev.Face, ev.Frame)
 """What of a reply is of no use any more once the person has broken in."""
@@ -185,7 +194,7 @@ class Turn:
             found.transcript = Transcript(text)
         elif audio is not None:
             heard = await runner.call(
-                lambda component: component.transcribe(audio), _check_transcript, self._report, without="no words"
+                lambda component: component.transcribe(audio), check_transcript, self._report, without="no words"
             )
             found.transcript = heard or Transcript("")
         found.timings.recognition = self._elapsed_s()
@@ -208,7 +217,7 @@ class Turn:
                 modality = cast("Modality", component.capabilities.modality)
                 return await component.estimate(turn) if given.get(modality, False) else None
 
-            return await runner.call(estimate, _check_estimate, self._report, without="the other modalities")
+            return await runner.call(estimate, check_estimate, self._report, without="the other modalities")
 
         estimates = await asyncio.gather(*(one(i) for i in range(len(self._agent.emotion_runners))))
         present = [estimate for estimate in estimates if estimate is not None]
@@ -223,7 +232,7 @@ class Turn:
         wanted = agent.config.recalled_turns
         recalled = await agent.runners["memory"].call(
             lambda store: store.recall(text, person_id=agent.person_id, limit=wanted + len(recent)),
-            _check_exchanges,
+            check_exchanges,
             self._report,
             without="what was said lately",
         )
@@ -239,7 +248,7 @@ class Turn:
         agent = self._agent
         request = TransitionRequest(self._before, self._found.fused, agent.persona, agent.clock.now_s())
         state = await agent.runners["transition"].call(
-            lambda component: component.step(request), _check_state, self._report, without="a calming feeling"
+            lambda component: component.step(request), check_state, self._report, without="a calming feeling"
         )
         agent.state = state or decayed(self._before, agent.persona, agent.clock.now_s())
         await self._emit(ev.Felt(self._before, agent.state))
@@ -258,7 +267,7 @@ class Turn:
         )
         stream = agent.runners["response"].stream(
             lambda component: component.respond(request),
-            _check_reply_item,
+            check_reply_item,
             self._report,
             without="a plain sentence",
             counts=lambda item: isinstance(item, str),
@@ -297,7 +306,7 @@ class Turn:
             if runner is not None:
                 clause = await runner.call(
                     lambda component, text=text: component.speak(text, agent.state, profile, self._seed),
-                    _check_spoken,
+                    check_spoken,
                     self._report,
                     without="text alone",
                 )
@@ -321,7 +330,7 @@ class Turn:
                 continue
             track = await animation.call(
                 lambda component, s=spoken: component.animate(s.clause, agent.state, s.start_s, self._seed),
-                lambda track, s=spoken: _check_track(track, s.clause),
+                lambda track, s=spoken: check_track(track, s.clause),
                 self._report,
                 without="the voice alone",
             )
@@ -336,13 +345,13 @@ class Turn:
         """Pictures of a track by the first renderer that can; one that draws nothing is as good as asked for."""
         face, found, number = self._agent.persona.face, self._found, 0
 
-        def work(component: Any) -> AsyncIterator[NDArray[np.uint8] | _NotDrawn]:
-            return component.render(track, face) if component.capabilities.draws else _not_drawn()
+        def work(component: Any) -> AsyncIterator[NDArray[np.uint8] | NotDrawn]:
+            return component.render(track, face) if component.capabilities.draws else not_drawn()
 
-        stream = rendering.stream(work, _check_picture, self._report, without="the track alone")
+        stream = rendering.stream(work, check_picture, self._report, without="the track alone")
         async with aclosing(stream):
             async for image in stream:
-                if isinstance(image, _NotDrawn) or number == len(track):
+                if isinstance(image, NotDrawn) or number == len(track):
                     break
                 if found.timings.first_frame is None:
                     found.timings.first_frame = self._elapsed_s()
@@ -456,14 +465,6 @@ class Turn:
         return self._agent.clock.now_s() - self._began_s
 
 
-class _NotDrawn:
-    """Stands for the pictures of a renderer that passes the track on."""
-
-
-async def _not_drawn() -> AsyncIterator[_NotDrawn]:
-    yield _NotDrawn()
-
-
 def _clause_record(text: str, spoken: ev.Spoken | None) -> ClauseRecord:
     if spoken is None:
         return ClauseRecord(text=text)
@@ -496,68 +497,3 @@ def _joined_track(tracks: Sequence[FaceTrack]) -> FaceTrack | None:
         tracks[0].frame_rate_hz,
         tracks[0].start_s,
     )
-
-
-def _check_transcript(result: object) -> None:
-    if not isinstance(result, Transcript) or not isinstance(cast("object", result.text), str):
-        raise StageError(f"returned {type(result).__name__}, not a Transcript with a text")
-    if any(not (math.isfinite(w.start_s) and math.isfinite(w.end_s)) for w in result.words):
-        raise StageError("returned word times that are no numbers")
-
-
-def _check_estimate(result: object) -> None:
-    if result is not None and not isinstance(result, EmotionEstimate):
-        raise StageError(f"returned {type(result).__name__}, not an EmotionEstimate")
-
-
-def _check_exchanges(result: object) -> None:
-    if not isinstance(result, Sequence) or not all(isinstance(i, Exchange) for i in cast("Sequence[object]", result)):
-        raise StageError("returned something else than exchanges")
-
-
-def _check_state(result: object) -> None:
-    if not isinstance(result, AffectState) or not {type(result.emotion), type(result.mood)} <= {VAD}:
-        raise StageError(f"returned {type(result).__name__}, not an AffectState")
-    if not all(math.isfinite(part) for parts in result.because.values() for part in parts.values()):
-        raise StageError("gave reasons that are no numbers")
-
-
-def _check_reply_item(result: object) -> None:
-    if isinstance(result, EmpathyPlan):
-        if not all(isinstance(value, str) for value in vars(result).values()):
-            raise StageError("yielded a plan with a field that is no text")
-        return
-    if not isinstance(result, str):
-        raise StageError(f"yielded {type(result).__name__}, neither a plan nor a clause")
-    if not result.strip():
-        raise StageError("yielded an empty clause")
-    if len(result) > _MAX_CLAUSE_CHARS:
-        raise StageError(f"yielded a clause of {len(result):,} characters")
-
-
-def _check_spoken(result: object) -> None:
-    if not isinstance(result, SpokenClause):
-        raise StageError(f"returned {type(result).__name__}, not a SpokenClause")
-    if not 0.0 < result.audio.duration_s <= _MAX_CLAUSE_S:
-        raise StageError(f"returned {result.audio.duration_s:.1f} s of sound for one clause")
-    if not isinstance(cast("object", result.text), str):
-        raise StageError("returned a clause without a text")
-    timed = (*result.words, *result.phonemes)
-    if any(not (math.isfinite(item.start_s) and math.isfinite(item.end_s)) for item in timed):
-        raise StageError("returned word or phoneme times that are no numbers")
-
-
-def _check_track(result: object, clause: SpokenClause) -> None:
-    if not isinstance(result, FaceTrack):
-        raise StageError(f"returned {type(result).__name__}, not a FaceTrack")
-    if len(result) == 0 and clause.audio.duration_s * result.frame_rate_hz >= 1.0:
-        raise StageError("returned a track without a frame")
-
-
-def _check_picture(result: object) -> None:
-    if isinstance(result, _NotDrawn):
-        return
-    if not isinstance(result, np.ndarray) or result.dtype != np.uint8 or result.ndim != 3 or result.shape[2] != 3:  # pyright: ignore[reportUnknownMemberType]
-        raise StageError("yielded something else than an RGB picture, uint8 (height, width, 3)")
-    if result.size == 0:
-        raise StageError("yielded an empty picture")

@@ -158,13 +158,13 @@ class FasterWhisper:
     def _decode(self, states: Any, samples: int, language: str) -> _Decoded:
         tokenizer = self._tokenizer(language)
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        most = len(prompt) + 12 + int(samples / RECOGNITION_RATE_HZ * MAX_TOKENS_PER_S)
-        max_length = min(self._whisper.max_length, most)
+        wanted = 12 + int(samples / RECOGNITION_RATE_HZ * MAX_TOKENS_PER_S)
+        most = min(self._whisper.max_length // 2, wanted)
         result = self._whisper.model.generate(
             states,
             [prompt],
             beam_size=1,
-            max_length=max_length,
+            max_length=2 * most,  # CTranslate2 writes half of it
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=self._suppressed,
@@ -172,7 +172,7 @@ class FasterWhisper:
         tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
         length = len(result.sequences_ids[0])
         mean = result.scores[0] * length / (length + 1)
-        complete = len(prompt) + length < max_length
+        complete = length < most
         return _Decoded(tokens, tokenizer.decode(tokens).strip(), mean, float(result.no_speech_prob), complete)
 
     def _align(

@@ -40,12 +40,24 @@ def describe(error: BaseException) -> str:
 async def within(budget_s: float, awaitable: Awaitable[T], what: str = "no answer") -> T:
     """Await, at most `budget_s` seconds of the running loop's time; then TimeoutError, and nobody waits any more."""
     task = asyncio.ensure_future(awaitable)
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    task.add_done_callback(wake)
+    timer = loop.call_later(budget_s, wake)
     try:
-        done, _ = await asyncio.wait({task}, timeout=budget_s)
+        await over
     except BaseException:
         _abandon(task)
         raise
-    if not done:
+    finally:
+        timer.cancel()
+        task.remove_done_callback(wake)
+    if not task.done():
         _abandon(task)
         raise TimeoutError(f"{what} within {budget_s:g} s")
     if task.cancelled():

@@ -115,15 +115,15 @@ class Taxonomy:
 
         Direction rather than distance, since a mild fear is still a fear and not the nearest mild label.
         """
-        here = vad.as_array()
-        length = float(np.linalg.norm(here))
+        here = vad.as_tuple()
+        length = math.hypot(*here)
         if length < least and "neutral" in self.points:
             return "neutral"
 
         def cosine(label: str) -> float:
-            there = self.points[label].as_array()
-            norm = float(np.linalg.norm(there)) * length
-            return float(here @ there) / norm if norm else -1.0
+            there = self.points[label].as_tuple()
+            norm = math.hypot(*there) * length
+            return sum(x * y for x, y in zip(here, there, strict=True)) / norm if norm else -1.0
 
         return max(self.points, key=cosine)
 

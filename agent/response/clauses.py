@@ -28,6 +28,10 @@ _SENTENCE_END = re.compile(
 """Closing punctuation before white space, an empty line, or the line before an item of a list."""
 _COMMA = re.compile(r"[,;:](?=\s)|(?<=\s)[-–—]+(?=\s)|—(?=\w)")
 
+_CONJUNCTIONS = frozenset(
+    ["that", "because", "and", "but", "so", "when", "while", "if", "who", "where", "how", "what", "since", "although"]
+)
+
 _THINKING_DONE = re.compile(r"<think>.*?</think>", re.S | re.I)
 _THINKING = re.compile(r"<think>.*?(?:</think>|$)", re.S | re.I)
 _TAG = re.compile(r"<\|[^|>]*\|>|</?[A-Za-z][^<>]{0,60}>")
@@ -202,6 +206,18 @@ def split_long(sentence: str) -> list[str]:
     if words:
         clauses.append(" ".join(words))
     return clauses
+
+
+def split_opening(sentence: str) -> list[str]:
+    """A reply's first sentence in clauses, the first of them short where the sentence is long: it is what the person
+    waits for. The cut falls behind a comma or colon, else before a conjunction."""
+    words = sentence.split()
+    if len(words) <= LATER_CLAUSE_WORDS:
+        return [sentence]
+    for k in range(FIRST_CLAUSE_WORDS, len(words) - 1):
+        if words[k - 1][-1] in ",;:" or words[k].lower() in _CONJUNCTIONS:
+            return [" ".join(words[:k]), *split_long(" ".join(words[k:]))]
+    return split_long(sentence)
 
 
 def speakable(text: str, *, max_sentences: int = 3, said: Sequence[str] = ()) -> list[str]:

@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from rapport.agent.response.chain import ChainError, ChainParser, chain_prompt, repair_prompt
-from rapport.agent.response.clauses import ClauseSplitter, split_long
+from rapport.agent.response.clauses import ClauseSplitter, split_long, split_opening
 from rapport.agent.response.filters import objection
 from rapport.agent.response.plan import Reading, read
 from rapport.agent.response.prompts import small_model_prompt
@@ -63,7 +63,7 @@ class SmolLM2Responder:
                 yield sentence
             return
         opening = writer.opening()
-        for clause in split_long(opening):
+        for clause in split_opening(opening):
             yield clause
         left = request.max_sentences - 1
         spoken = [opening]

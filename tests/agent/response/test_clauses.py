@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from rapport.agent.response.clauses import (
     is_finished,
     same_sentence_key,
     speakable,
+    split_opening,
     split_sentences,
 )
 
@@ -96,3 +98,18 @@ def test_any_text_is_split_without_failing_or_inventing(text: str, size: int) ->
 def test_what_is_spoken_ends_finished(text: str) -> None:
     clauses = speakable(f"I hear you. {text}", max_sentences=5)
     assert is_finished(clauses[-1])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "first"),
+    [
+        ("I hear you: you are scared of what the doctor will say tomorrow.", "I hear you:"),
+        ("I'm really glad to hear that you had tea for breakfast.", "I'm really glad to hear"),
+        ("I can hear how sad you are.", "I can hear how sad you are."),
+        ("One two three four five six seven eight nine.", "One two three four five six seven eight nine."),
+    ],
+)
+def test_a_long_opening_begins_with_a_short_clause(sentence: str, first: str) -> None:
+    clauses = split_opening(sentence)
+    assert clauses[0] == first
+    assert " ".join(clauses) == sentence

@@ -39,7 +39,10 @@ class _Terminal:
         for failure in failures:
             self._notice(failure)
         self._console.print(_WELCOME.format(name=self._agent.persona.name.capitalize()), style="dim")
-        await (self._by_voice() if voice else self._typed())
+        try:
+            await (self._by_voice() if voice else self._typed())
+        finally:
+            await self._agent.save(self._report)
 
     async def _typed(self) -> None:
         while True:
@@ -83,6 +86,9 @@ class _Terminal:
                     self._write(reply)
                 case _:
                     pass
+
+    async def _report(self, failure: ev.Failed) -> None:
+        self._notice(failure)
 
     def _notice(self, failure: ev.Failed) -> None:
         text = f"{failure.stage}: {failure.component}: {failure.error}; going on with {failure.fallback}"

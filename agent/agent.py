@@ -25,6 +25,8 @@ from rapport.agent import events as ev
 from rapport.agent import registry
 from rapport.agent.clock import Clock, SystemClock
 from rapport.agent.config import AgentConfig, StageConfig
+from rapport.agent.perception.fusion import PrecisionFusion
+from rapport.agent.perception.smoothing import SmoothedFeeling
 from rapport.agent.registry import ComponentPool, shared_pool
 from rapport.agent.rehearsal import rehearse
 from rapport.agent.runner import Report, StageRunner
@@ -78,6 +80,10 @@ class Agent:
         self.session = session or (uuid.uuid4().hex if seed is None else f"{persona.name}-{seed}")
         self.person_id = person_id or self.session
         self.state: AffectState = at_rest(persona, self.clock.now_s())
+        self.person_feeling = SmoothedFeeling()
+        """How the person has felt over the turns so far, at the time of the last one."""
+        self.silent_since_s = self.clock.now_s()
+        """When the last turn was over."""
         self.history: deque[Exchange] = deque(maxlen=self.config.history_turns)
         self.last_reply: ev.Reply | None = None
         self.turns = 0
@@ -95,6 +101,7 @@ class Agent:
         config = self.config
         named: dict[str, StageConfig | None] = {
             "recognition": config.recognition,
+            "fusion": config.fusion,
             "transition": config.transition,
             "response": config.response,
             "voice": config.voice,
@@ -102,6 +109,8 @@ class Agent:
             "rendering": config.rendering,
             "memory": config.memory,
         }
+        if pool.loaded("fusion", "precision") is None:
+            pool.add("fusion", "precision", PrecisionFusion())  # nothing to load, so no turn waits for a thread
         self.runners = {stage: self._runner(stage, wanted) for stage, wanted in named.items() if wanted is not None}
         self.emotion_runners = [self._runner("emotion", wanted) for wanted in config.emotion]
 
@@ -176,6 +185,7 @@ class Agent:
                         yield event
             finally:
                 self._busy = False
+                self.silent_since_s = self.clock.now_s()
 
     def interrupt(self, heard_until_s: float | None = None) -> None:
         """The person breaks in. `heard_until_s`: how much of the reply they have heard, in seconds of its audio.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from rapport.agent.stages import EmpathyPlan
 from rapport.avatar.face import FaceTrack
 from rapport.memory.records import Exchange
-from rapport.persona.affect import VAD, AffectState, EmotionEstimate
+from rapport.persona.affect import TAXONOMIES, VAD, AffectState, EmotionDistribution, EmotionEstimate
 from rapport.persona.errors import StageError
 from rapport.speech.audio import SpokenClause, Transcript
 
@@ -38,8 +39,22 @@ def check_transcript(result: object) -> None:
 
 
 def check_estimate(result: object) -> None:
-    if result is not None and not isinstance(result, EmotionEstimate):
+    if result is not None:
+        check_fused(result)
+
+
+def check_fused(result: object) -> None:
+    if not isinstance(result, EmotionEstimate):
         raise StageError(f"returned {type(result).__name__}, not an EmotionEstimate")
+    taxonomy = result.distribution.taxonomy
+    if TAXONOMIES.get(taxonomy.name) != taxonomy:
+        raise StageError(f"returned labels of {taxonomy.name!r}; the known taxonomies are {', '.join(TAXONOMIES)}")
+    # What a constructor checks can be changed behind its back, so all of it is made once more.
+    EmotionDistribution(taxonomy, tuple(result.distribution.probabilities))
+    VAD(*result.vad.as_tuple())
+    replace(result)
+    if not all(isinstance(cast("object", e.text), str) and math.isfinite(e.weight) for e in result.evidence):
+        raise StageError("returned evidence without a text or with a weight that is no number")
 
 
 def check_exchanges(result: object) -> None:

@@ -66,7 +66,8 @@ class AgentConfig(_Model):
             StageConfig(use="prosody", budget_s=2),
         )
     )
-    transition: Stage = _stage("pad", "hold", budget_s=1)
+    fusion: Stage = _stage("precision", budget_s=1)
+    transition: Stage = _stage("analytic", "hold", budget_s=1)
     response: Stage = _stage("smollm2", "rules", budget_s=12)
     voice: Stage | None = _stage("kokoro", budget_s=15)
     animation: Stage | None = _stage("viseme", "energy", budget_s=5)
@@ -93,7 +94,7 @@ class AgentConfig(_Model):
         def longer(stage: StageConfig) -> StageConfig:
             return stage.model_copy(update={"budget_s": stage.budget_s * factor})
 
-        single = ("recognition", "transition", "response", "voice", "animation", "rendering", "memory")
+        single = ("recognition", "fusion", "transition", "response", "voice", "animation", "rendering", "memory")
         changes: dict[str, Any] = {name: longer(stage) for name in single if (stage := getattr(self, name)) is not None}
         return self.model_copy(update={**changes, "emotion": tuple(longer(stage) for stage in self.emotion)})
 

@@ -14,6 +14,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rapport.agent.perception.compound import Compound
+from rapport.agent.perception.conflict import Conflict
+from rapport.agent.perception.explanation import Explanation
+from rapport.agent.perception.smoothing import SmoothedFeeling
 from rapport.agent.stages import EmpathyPlan
 from rapport.agent.trace import TurnTrace
 from rapport.avatar.face import FaceTrack
@@ -42,10 +46,16 @@ class Heard:
 
 @dataclass(frozen=True)
 class Perceived:
-    """The person's feeling, per modality and fused."""
+    """The person's feeling in this turn, per modality and fused, and over the turns so far."""
 
     modalities: Mapping[Modality, EmotionEstimate]
     fused: EmotionEstimate
+    conflict: Conflict | None
+    """What is said and how it is said disagree."""
+    compound: Compound | None
+    """Two feelings at once, when none stands out alone."""
+    explanation: Explanation
+    smoothed: SmoothedFeeling
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,12 @@ async def rehearse(agent: Agent) -> list[Failed]:
         audio = clause.audio
         await attempt(runners["recognition"], components["recognition"], lambda c: c.transcribe(audio))
         turn = PersonTurn(Transcript(_WORD), audio)
-        for runner, component in zip(emotions, started[len(runners) :], strict=True):
+        estimates = [
             await attempt(runner, component, lambda c: c.estimate(turn))
+            for runner, component in zip(emotions, started[len(runners) :], strict=True)
+        ]
+        if present := [estimate for estimate in estimates if estimate is not None]:
+            await attempt(runners["fusion"], components["fusion"], lambda c: c.fuse(present))
         track: FaceTrack | None = await attempt(
             runners.get("animation"),
             components.get("animation"),

@@ -87,6 +87,9 @@ class ReplyRequest:
     recalled: Sequence[Exchange] = ()
     seed: int = 0
     max_sentences: int = 3
+    reading: str = ""
+    """The explanation of `perceived` as a paragraph: what each modality shows, whether they agree, what follows. For a
+    language model's prompt; empty when nothing was perceived."""
 
 
 # ------------------------------------------------------------------------------------------------------ capabilities
@@ -98,6 +101,12 @@ class EmotionCapabilities:
     """What it reads. The agent asks it only for turns that have this modality."""
     taxonomy: str = "ekman7"
     """Name of the taxonomy of its distributions, see rapport.persona.affect.TAXONOMIES."""
+
+
+@dataclass(frozen=True)
+class FusionCapabilities:
+    learned: bool = False
+    """Whether it was trained, rather than following from the uncertainties that estimates state."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,20 @@ class EmotionRecognizer(Protocol):
 
     async def estimate(self, heard: PersonTurn) -> EmotionEstimate | None:
         """The person's feeling as this modality shows it; None when there is nothing to read."""
+        ...
+
+
+class EmotionFusion(Protocol):
+    """Stage `fusion`: what every modality says to one estimate."""
+
+    @property
+    def capabilities(self) -> FusionCapabilities: ...
+
+    async def fuse(self, estimates: Sequence[EmotionEstimate]) -> EmotionEstimate:
+        """One estimate without a modality, from at least one estimate, any of text, voice and face missing.
+
+        Fewer or less certain estimates give larger `vad_sd`. Evidence is kept from all.
+        """
         ...
 
 
@@ -211,6 +234,7 @@ class MemoryStore(Protocol):
 STAGES: Mapping[str, type] = {
     "recognition": SpeechRecognizer,
     "emotion": EmotionRecognizer,
+    "fusion": EmotionFusion,
     "transition": EmotionTransition,
     "response": Responder,
     "voice": SpeechSynthesizer,

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from rapport.agent.agent import Agent
 from rapport.agent.clock import Clock
 from rapport.agent.config import AgentConfig, StageConfig
+from rapport.agent.perception.fusion import PrecisionFusion, fuse
 from rapport.agent.registry import ComponentPool
 from rapport.agent.stages import (
     EmotionCapabilities,
@@ -154,6 +155,16 @@ class FakeEmotion(_Fake):
         )
 
 
+class FakeFusion(_Fake):
+    """Fuses by precision."""
+
+    capabilities = PrecisionFusion.capabilities
+
+    async def fuse(self, estimates: Sequence[EmotionEstimate]) -> EmotionEstimate:
+        await self._work()
+        return fuse(estimates)
+
+
 class FakeTransition(_Fake):
     """Keeps the feeling as it was."""
 
@@ -272,6 +283,7 @@ def fake_agent(
     stages: dict[str, Any] = {
         "recognition": FakeRecognizer(),
         "emotion": [FakeEmotion()],
+        "fusion": FakeFusion(),
         "transition": FakeTransition(),
         "response": FakeResponder(),
         "voice": FakeVoice(),

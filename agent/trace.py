@@ -6,13 +6,17 @@ for `timings_s`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rapport.persona.affect import VAD, AffectState, EmotionEstimate
 from rapport.persona.errors import StorageError
+
+if TYPE_CHECKING:
+    from rapport.agent.events import Perceived
 
 
 class _Record(BaseModel):
@@ -29,6 +33,18 @@ class VadRecord(_Record):
     @classmethod
     def of(cls, vad: VAD) -> VadRecord:
         return cls(valence=vad.valence, arousal=vad.arousal, dominance=vad.dominance)
+
+
+class DeviationRecord(_Record):
+    """A standard deviation per axis, in units of VAD."""
+
+    valence: float
+    arousal: float
+    dominance: float
+
+    @classmethod
+    def of(cls, vad_sd: tuple[float, float, float]) -> DeviationRecord:
+        return cls(valence=vad_sd[0], arousal=vad_sd[1], dominance=vad_sd[2])
 
 
 class TimedText(_Record):
@@ -59,10 +75,16 @@ class EstimateRecord(_Record):
     label: str
     probabilities: dict[str, float]
     vad: VadRecord
+    vad_sd: DeviationRecord
 
     @classmethod
     def of(cls, estimate: EmotionEstimate) -> EstimateRecord:
-        return cls(label=estimate.label, probabilities=estimate.distribution.as_dict(), vad=VadRecord.of(estimate.vad))
+        return cls(
+            label=estimate.label,
+            probabilities=estimate.distribution.as_dict(),
+            vad=VadRecord.of(estimate.vad),
+            vad_sd=DeviationRecord.of(estimate.vad_sd),
+        )
 
 
 class EvidenceRecord(_Record):
@@ -71,19 +93,49 @@ class EvidenceRecord(_Record):
     weight: float
 
 
+class ExplanationRecord(_Record):
+    """ExpLLM's three headings."""
+
+    key_observations: list[str] = Field(default_factory=list[str])
+    interpretation: str = ""
+    conclusion: str = ""
+
+
+class SmoothedRecord(_Record):
+    """The person's feeling over the turns so far."""
+
+    vad: VadRecord
+    sd: DeviationRecord
+
+
 class PerceivedRecord(_Record):
+    """`conflict` says how words disagree with voice or face, `compound` names two feelings at once; None if neither."""
+
     modalities: dict[str, EstimateRecord] = Field(default_factory=dict[str, EstimateRecord])
     fused: EstimateRecord
     evidence: list[EvidenceRecord] = Field(default_factory=list[EvidenceRecord])
+    conflict: str | None = None
+    compound: str | None = None
+    explanation: ExplanationRecord
+    smoothed: SmoothedRecord
 
     @classmethod
-    def of(cls, modalities: Mapping[str, EmotionEstimate], fused: EmotionEstimate) -> PerceivedRecord:
+    def of(cls, perceived: Perceived) -> PerceivedRecord:
+        fused, explanation, smoothed = perceived.fused, perceived.explanation, perceived.smoothed
         return cls(
-            modalities={name: EstimateRecord.of(estimate) for name, estimate in modalities.items()},
+            modalities={name: EstimateRecord.of(estimate) for name, estimate in perceived.modalities.items()},
             fused=EstimateRecord.of(fused),
             evidence=[
                 EvidenceRecord(modality=item.modality, text=item.text, weight=item.weight) for item in fused.evidence
             ],
+            conflict=perceived.conflict.description if perceived.conflict is not None else None,
+            compound=perceived.compound.name if perceived.compound is not None else None,
+            explanation=ExplanationRecord(
+                key_observations=list(explanation.key_observations),
+                interpretation=explanation.interpretation,
+                conclusion=explanation.conclusion,
+            ),
+            smoothed=SmoothedRecord(vad=VadRecord.of(smoothed.vad), sd=DeviationRecord.of(smoothed.vad_sd)),
         )
 
 

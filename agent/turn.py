@@ -12,7 +12,7 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from rapport.agent import events as ev
 from rapport.agent.checks import (
     NotDrawn,
-    check_estimate,
     check_exchanges,
     check_picture,
     check_reply_item,
@@ -31,7 +30,7 @@ from rapport.agent.checks import (
     not_drawn,
 )
 from rapport.agent.heard import heard_part
-from rapport.agent.perception.fusion import fuse
+from rapport.agent.perceiving import perceive, perceived
 from rapport.agent.runner import StageRunner
 from rapport.agent.stages import EmpathyPlan, PersonTurn, ReplyRequest, Utterance
 from rapport.agent.trace import (
@@ -50,7 +49,7 @@ from rapport.agent.trace import (
 )
 from rapport.avatar.face import FaceTrack
 from rapport.memory.records import Exchange
-from rapport.persona.affect import EmotionEstimate, Modality
+from rapport.persona.affect import EmotionEstimate
 from rapport.persona.transition import TransitionRequest, decayed
 from rapport.speech.audio import Audio, SpokenClause, Transcript, VoiceProfile
 from rapport.speech.files import resample
@@ -75,9 +74,8 @@ _Item: TypeAlias = "ev.Event | BaseException | None"
 class _Findings:
     """What a turn has found out so far; the trace is written from it."""
 
+    perceived: ev.Perceived
     transcript: Transcript = field(default_factory=lambda: Transcript(""))
-    modalities: dict[Modality, EmotionEstimate] = field(default_factory=dict[Modality, EmotionEstimate])
-    fused: EmotionEstimate = field(default_factory=EmotionEstimate.unknown)
     recalled: Sequence[Exchange] = ()
     plan: EmpathyPlan | None = None
     written: list[str] = field(default_factory=list[str])
@@ -98,7 +96,7 @@ class Turn:
         self._seed = (agent.seed * 1_000_003 + number) & 0x7FFF_FFFF
         self._began_s = given_at_s
         self._before = agent.state
-        self._found = _Findings()
+        self._found = _Findings(perceived("", {}, EmotionEstimate.unknown(), agent.person_feeling))
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(agent.config.queue_items * 16)
         self._answering: asyncio.Task[None] | None = None
         self._interrupted = False
@@ -177,7 +175,7 @@ class Turn:
             return
         await asyncio.gather(self._perceive(), self._recall())
         self._found.timings.perception = self._elapsed_s()
-        await self._emit(ev.Perceived(dict(self._found.modalities), self._found.fused))
+        await self._emit(self._found.perceived)
         await self._feel()
         depth = self._agent.config.queue_items
         texts: asyncio.Queue[str | None] = asyncio.Queue(depth)
@@ -201,28 +199,11 @@ class Turn:
         await self._emit(ev.Heard(found.transcript))
 
     async def _perceive(self) -> None:
-        turn = PersonTurn(
+        heard = PersonTurn(
             self._found.transcript, self._utterance.audio, self._utterance.frames, tuple(self._agent.history)
         )
-        given: dict[Modality, bool] = {
-            "text": bool(turn.transcript.text),
-            "voice": turn.audio is not None,
-            "face": bool(turn.frames),
-        }
-
-        async def one(index: int) -> EmotionEstimate | None:
-            runner = self._agent.emotion_runners[index]
-
-            async def estimate(component: Any) -> EmotionEstimate | None:
-                modality = cast("Modality", component.capabilities.modality)
-                return await component.estimate(turn) if given.get(modality, False) else None
-
-            return await runner.call(estimate, check_estimate, self._report, without="the other modalities")
-
-        estimates = await asyncio.gather(*(one(i) for i in range(len(self._agent.emotion_runners))))
-        present = [estimate for estimate in estimates if estimate is not None]
-        self._found.modalities = {e.modality: e for e in present if e.modality is not None}
-        self._found.fused = fuse(present)
+        silence_s = self._began_s - self._agent.silent_since_s
+        self._found.perceived = await perceive(self._agent, heard, silence_s, self._report)
 
     async def _recall(self) -> None:
         agent, text = self._agent, self._found.transcript.text
@@ -245,8 +226,11 @@ class Turn:
         return item.session == self._agent.session and item.turn >= self._number
 
     async def _feel(self) -> None:
-        agent = self._agent
-        request = TransitionRequest(self._before, self._found.fused, agent.persona, agent.clock.now_s())
+        agent, found = self._agent, self._found
+        said_before = tuple(line for item in agent.history for line in (item.person, item.agent) if line)
+        request = TransitionRequest(
+            self._before, found.perceived.fused, agent.persona, agent.clock.now_s(), found.transcript.text, said_before
+        )
         state = await agent.runners["transition"].call(
             lambda component: component.step(request), check_state, self._report, without="a calming feeling"
         )
@@ -257,13 +241,14 @@ class Turn:
         agent, found = self._agent, self._found
         request = ReplyRequest(
             text=found.transcript.text,
-            perceived=found.fused,
+            perceived=found.perceived.fused,
             felt=agent.state,
             persona=agent.persona,
             history=tuple(agent.history),
             recalled=tuple(found.recalled),
             seed=self._seed,
             max_sentences=agent.config.max_sentences,
+            reading=found.perceived.explanation.as_text(),
         )
         stream = agent.runners["response"].stream(
             lambda component: component.respond(request),
@@ -369,10 +354,10 @@ class Turn:
             self._drop_pending()
             text = self._heard_text()
             await self._emit(ev.Interrupted(self._heard_until_s or 0.0, text))
-        exchange = Exchange(found.transcript.text, text, found.fused.label, agent.session, self._number)
+        exchange = Exchange(found.transcript.text, text, found.perceived.fused.label, agent.session, self._number)
         if exchange.person or exchange.agent:
             agent.history.append(exchange)
-            await agent.remember(exchange, found.fused, self._report)
+            await agent.remember(exchange, found.perceived.fused, self._report)
         found.timings.total = self._elapsed_s()
         reply = self._reply(agent.heard_of(self._number, text))
         agent.last_reply = reply
@@ -399,7 +384,7 @@ class Turn:
             text=text,
             plan=found.plan,
             felt=self._agent.state,
-            perceived=found.fused,
+            perceived=found.perceived.fused,
             clauses=clauses,
             audio=_joined_audio(clauses),
             track=_joined_track(found.tracks),
@@ -420,7 +405,7 @@ class Turn:
                 words=[TimedText(text=w.text, start_s=w.start_s, end_s=w.end_s) for w in found.transcript.words],
                 language=found.transcript.language,
             ),
-            perceived=PerceivedRecord.of({str(k): v for k, v in found.modalities.items()}, found.fused),
+            perceived=PerceivedRecord.of(found.perceived),
             felt=FeltRecord(
                 before=AffectRecord.of(self._before),
                 after=AffectRecord.of(agent.state),

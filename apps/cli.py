@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rapport.apps.evaluate.commands import eval_app
 from rapport.persona.errors import RapportError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ bench_app = typer.Typer(no_args_is_help=True, help="Latency, frame rate, memory,
 train_app = typer.Typer(no_args_is_help=True, help="Make a shipped model again from public data.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")
+app.add_typer(eval_app, name="eval")
 
 Persona = Annotated[str | None, typer.Option(help="A shipped persona (harbor, spark, willow) or a YAML card.")]
 Config = Annotated[Path | None, typer.Option(help="YAML that names a component per stage, budgets and fallbacks.")]
@@ -79,6 +81,28 @@ def talk(
 
 
 @app.command()
+def plot(
+    trace: Annotated[Path, typer.Argument(help="What --trace of `rapport chat` or `rapport talk` wrote.")],
+    out: Annotated[Path, typer.Option(help="An .html page, an .svg figure or a .png picture.")],
+) -> None:
+    """Draw how both felt: the valence-arousal plane, the axes over the turns, the words and the reasons."""
+    from rapport.apps.plot.write import plot as run
+
+    run(trace, out)
+
+
+@app.command()
+def export(
+    trace: Annotated[Path, typer.Argument(help="What --trace of `rapport chat` or `rapport talk` wrote.")],
+    out: Annotated[Path, typer.Option(help="The EmotionML 1.0 document to write.")],
+) -> None:
+    """Write the feelings of both as EmotionML, W3C's exchange format for emotions."""
+    from rapport.apps.export import export as run
+
+    run(trace, out)
+
+
+@app.command()
 def components(json: Json = False) -> None:
     """Every stage, every implementation, installed or which extra it needs."""
     from rapport.apps.components import show
@@ -121,12 +145,37 @@ def bench_loop(
 
 @train_app.command("text-emotion")
 def train_text_emotion(
-    data: Annotated[Path, typer.Option(help="A folder with goemotions/ and emobank/.")],
+    data: Annotated[Path, typer.Option(help="A folder with goemotions/, emobank/, meld/ and peld/.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    teacher: Annotated[Path | None, typer.Option(help="The folder of an earlier model to learn from too.")] = None,
+) -> None:
+    """The emotion reader for words: MiniLM on GoEmotions, EmoBank, MELD and PELD, as int8 ONNX."""
+    from rapport.apps.train.text_emotion import train_text_emotion as run
+
+    run(data, out, seed=seed, teacher=teacher)
+
+
+@train_app.command("transition")
+def train_transition(
+    data: Annotated[Path, typer.Option(help="A folder with peld/ and meld/.")],
     out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """The emotion reader for words: MiniLM on GoEmotions and EmoBank, as int8 ONNX."""
-    from rapport.apps.train.text_emotion import train_text_emotion as run
+    """The learned emotion transition, from PELD's triples."""
+    from rapport.apps.train.transition import train_transition as run
+
+    run(data, out, seed=seed)
+
+
+@train_app.command("fusion")
+def train_fusion(
+    data: Annotated[Path, typer.Option(help="A folder with meld/, ravdess/ and fer_plus/.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The learned fusion of words, voice and face, on what the shipped recognisers read."""
+    from rapport.apps.train.fusion import train_fusion as run
 
     run(data, out, seed=seed)
 

@@ -47,6 +47,7 @@ def _defaults() -> dict[str, set[str]]:
     named = {
         "recognition": [config.recognition],
         "emotion": list(config.emotion),
+        "fusion": [config.fusion],
         "transition": [config.transition],
         "response": [config.response],
         "voice": [config.voice],

@@ -49,13 +49,13 @@ class VAD:
 
     def __post_init__(self) -> None:
         for name, x in zip(("valence", "arousal", "dominance"), self.as_tuple(), strict=True):
-            if not math.isfinite(x) or abs(x) > 1.0:
+            if not -1.0 <= x <= 1.0:
                 raise InputError(f"{name} must be a number in [-1, 1], got {x!r}")
 
     @classmethod
     def clamped(cls, valence: float, arousal: float, dominance: float) -> VAD:
         """Nearest point inside the space. NaN is refused, infinities land on the border."""
-        if any(math.isnan(x) for x in (valence, arousal, dominance)):
+        if math.isnan(valence) or math.isnan(arousal) or math.isnan(dominance):
             raise InputError("a VAD coordinate is NaN; a recogniser returned no number")
         return cls(_clip(float(valence)), _clip(float(arousal)), _clip(float(dominance)))
 
@@ -472,13 +472,15 @@ class AffectState:
     """How the agent feels: a fast emotion over a slow mood, at a moment of the injected clock (seconds).
 
     `because` says, per axis and cause, how much the last step moved the emotion, e.g.
-    `{"valence": {"decay": 0.02, "stimulus": -0.31}, ...}`: the parts of an axis add up to its whole move.
+    `{"valence": {"decay": 0.02, "contagion": -0.31}, ...}`: the parts of an axis add up to its whole move.
     """
 
     emotion: VAD = field(default_factory=VAD)
     mood: VAD = field(default_factory=VAD)
     at_s: float = 0.0
     because: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    distribution: EmotionDistribution | None = None
+    """What the last step says of the label, where it says more than the point does."""
 
     @property
     def label(self) -> str:

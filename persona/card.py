@@ -4,22 +4,30 @@ name: harbor
 biography: A calm listener ...
 big_five: {openness: 0.6, conscientiousness: 0.6, extraversion: 0.4, agreeableness: 0.9, neuroticism: 0.15}
 baseline_mood: {valence: 0.3, arousal: -0.2, dominance: 0.1}
+goals: [rest, family, feelings]
 manner: Speaks in short, warm sentences.
 voice: {styles: {jf_alpha: 1.0}}
 face: {head: female}
+
+The Big Five may also be given as the ten answers of a questionnaire, `big_five: {tipi: [5, 2, 6, 1, 6, 3, 7, 2, 6,
+2]}` or `{bfi10: [...]}`, or as levels, `big_five: {levels: {neuroticism: high, openness: low}}`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from rapport.persona.affect import VAD
+from rapport.persona.big_five import BigFive
 from rapport.persona.errors import InputError
+from rapport.persona.questionnaire import BFI10, TIPI
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -28,14 +36,27 @@ class _Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class BigFive(_Card):
-    """Costa & McCrae's five traits, each from 0 (very low) over 0.5 (average) to 1 (very high)."""
+_MEASURES: Mapping[str, Callable[[Any], BigFive]] = {
+    "tipi": TIPI.score,
+    "bfi10": BFI10.score,
+    "levels": BigFive.from_levels,
+}
 
-    openness: float = Field(default=0.5, ge=0, le=1)
-    conscientiousness: float = Field(default=0.5, ge=0, le=1)
-    extraversion: float = Field(default=0.5, ge=0, le=1)
-    agreeableness: float = Field(default=0.5, ge=0, le=1)
-    neuroticism: float = Field(default=0.5, ge=0, le=1)
+
+def _measured(value: Any) -> Any:
+    """The Big Five from a questionnaire's answers or from levels; traits given as they are pass through."""
+    match value:
+        case {"tipi": _} | {"bfi10": _} | {"levels": _} if len(entries := cast("dict[str, Any]", value)) == 1:
+            ((name, given),) = entries.items()
+        case _:
+            return value
+    try:
+        return _MEASURES[name](given)
+    except (InputError, TypeError, AttributeError) as error:
+        raise PydanticCustomError("big_five", "{reason}", {"reason": str(error)}) from None
+
+
+Goal = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 
 
 class Mood(_Card):
@@ -72,9 +93,11 @@ class Persona(_Card):
 
     name: str = Field(min_length=1, max_length=60)
     biography: str = Field(default="", max_length=4000)
-    big_five: BigFive = Field(default_factory=BigFive)
+    big_five: Annotated[BigFive, BeforeValidator(_measured)] = Field(default_factory=BigFive)
     baseline_mood: Mood | None = None
     """Where the mood rests; without it, the temperament of the Big Five decides."""
+    goals: tuple[Goal, ...] = Field(default=(), max_length=50)
+    """What matters to it, in words and short phrases: talk that touches one of them moves it more."""
     manner: str = Field(default="", max_length=1000)
     voice: VoiceCard = Field(default_factory=VoiceCard)
     face: FaceCard = Field(default_factory=FaceCard)

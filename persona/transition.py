@@ -1,50 +1,55 @@
-"""How the agent's own feeling moves: the personality-affected transition in VAD space, and the slow mood beneath it.
+"""How the agent's own feeling moves: what a transition is asked, what time alone does, and the baseline `hold`.
 
-The form is PELD's (Wen et al. 2021, arXiv 2106.15846), elementwise on valence, arousal and dominance:
+A transition takes the form of PELD (Wen et al. 2021, arXiv 2106.15846), elementwise on valence, arousal and dominance:
 
     VAD_r = VAD_i + delta * P
 
-There, delta and P come from trained layers; here both are analytic. *delta* is the way from the current emotion to
-what the person's feeling calls up in the agent (emotional contagion, stronger for agreeable personalities). *P* is how
-much of that way the personality goes in one step, 0 to 1. Since the step never goes past its target and the target lies
-inside the space, no number of equal stimuli can saturate the state.
+from the agent's emotion VAD_i to VAD_r, by what was heard (delta) and by personality (P). `persona/analytic.py` and
+`persona/mood.py` implement it.
 
-Personality enters by Mehrabian's (1996) regression of the PAD temperaments on the Big Five, the one behind PELD's
-prior P'. Its last trait is emotional *stability*. PELD's code puts its neuroticism column in that place unchanged
-(`published_prior` reproduces it); we read it as Mehrabian wrote it, stability = -neuroticism, with traits centred
-to [-1, 1] so that an average personality has the prior 0 (with traits in [0, 1] the arousal weight nearly vanishes
-for everybody).
+Emotion is fast and lies over a slow mood. In silence emotion falls to the mood and the mood to the personality's
+baseline, exactly as
 
-Two priors come from the literature on affective reactivity: extraverts move further on pleasant, neurotics on
-unpleasant stimuli (Larsen & Ketelaar 1991), and neurotics recover more slowly (Suls & Martin 2005). Their sizes,
-and the half-lives, are design choices; only their direction is evidence.
+    d mood / dt = -(mood - baseline) / tau_mood,    d emotion / dt = -(emotion - mood) / tau_emotion
+
+so that looking at a feeling twice changes nothing. Both stay inside the space, since every state is a mean of points
+inside it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rapport.persona.affect import VAD, AffectState, EmotionEstimate
-from rapport.persona.card import BigFive, Persona
+from rapport.persona.card import Persona
+from rapport.persona.errors import InputError
+from rapport.persona.temperament import baseline, inertia
+
+AXES = ("valence", "arousal", "dominance")
 
 EMOTION_HALF_LIFE_S = 90.0
 """Time in which half of an average personality's emotion has gone back to its mood."""
-MOOD_HALF_LIFE_S = 1800.0
-"""Time in which half of a mood has gone back to the personality's baseline."""
-MOOD_SHARE = 0.08
-"""Share of the way to a new emotion that the mood goes with it."""
-STEP_RATE = 0.8
-"""Rate of an average personality: one stimulus moves it 1 - exp(-0.8) = 55 % of the way."""
-STABILITY_RECOVERY = 0.5
-"""Neuroticism of +1 multiplies the emotion's half-life by exp(0.5) = 1.65, of -1 divides it by as much."""
-REACTIVITY = 0.6
-"""Strength of the extravert's pleasant and the neurotic's unpleasant reactivity, in the exponent of the rate."""
+MOOD_HALF_LIFE_S = 300.0
+"""Time in which half of an average personality's mood has gone back to its baseline.
 
-_AXES = ("valence", "arousal", "dominance")
+Induced moods fall quickly within the first minutes (Kuijsters et al. 2016, Frontiers in Psychology 7:1141), and after
+an hour of silence a conversation starts afresh: from any corner of the space even the most inert personality
+(half-lives times 1.49) must be within 0.02 of its baseline by then, which allows 303 s at most. What lasts for days
+is the baseline.
+"""
+MOOD_SHARE = 0.08
+"""Share of the way to where a new emotion draws it that the mood goes with it."""
+MOOD_RANGE = 0.6
+"""An emotion draws the mood to this share of its own distance from the baseline: however often the same is felt, the
+mood stays nearer home than the emotion, and both stop short of the stimulus."""
+
+Parts = Mapping[str, NDArray[np.float64]]
+"""Signed parts of a move by cause, each (3,)."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,14 @@ class TransitionRequest:
     perceived: EmotionEstimate
     persona: Persona
     now_s: float
+    text: str = ""
+    """What the person said; empty when only voice or face are known."""
+    context: tuple[str, ...] = ()
+    """The turns before, of both sides, oldest first."""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.now_s):
+            raise InputError(f"the time of a transition must be a number of seconds, got {self.now_s!r}")
 
 
 @dataclass(frozen=True)
@@ -63,56 +76,20 @@ class TransitionCapabilities:
     """Whether its parameters come from data rather than from published equations."""
 
 
-def published_prior(traits: BigFive) -> VAD:
-    """P' exactly as PELD's released code computes it: traits in [0, 1], neuroticism in the place of stability."""
-    o, c, e, a, n = _ocean(traits)
-    return VAD.clamped(
-        0.21 * e + 0.59 * a + 0.19 * n, 0.15 * o + 0.30 * a - 0.57 * n, 0.25 * o + 0.17 * c + 0.60 * e - 0.32 * a
-    )
-
-
-def temperament(traits: BigFive) -> VAD:
-    """Mehrabian's PAD temperament: centred traits, stability = -neuroticism. An average personality is at 0."""
-    o, c, e, a, n = (2.0 * x - 1.0 for x in _ocean(traits))
-    s = -n
-    return VAD.clamped(
-        0.21 * e + 0.59 * a + 0.19 * s, 0.15 * o + 0.30 * a - 0.57 * s, 0.25 * o + 0.17 * c + 0.60 * e - 0.32 * a
-    )
-
-
-def baseline(persona: Persona) -> VAD:
-    """Where the persona's mood rests: its card's baseline mood, or half its temperament when the card names none."""
-    if persona.baseline_mood is not None:
-        return persona.baseline_mood.vad
-    return VAD.from_array(0.5 * temperament(persona.big_five).as_array())
-
-
-def contagion(traits: BigFive) -> float:
-    """Share of another's feeling that a personality takes on, 0.35 (not agreeable at all) to 0.85."""
-    return 0.35 + 0.5 * traits.agreeableness
-
-
-def step_share(traits: BigFive, delta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P: the share of `delta` (3,) that is gone in one step, each in (0, 1)."""
-    exponent = temperament(traits).as_array()
-    reactive = traits.extraversion if delta[0] >= 0 else traits.neuroticism
-    exponent[0] += REACTIVITY * (2.0 * reactive - 1.0)
-    return 1.0 - np.exp(-STEP_RATE * np.exp(exponent))
-
-
 def decayed(state: AffectState, persona: Persona, now_s: float) -> AffectState:
-    """The state after the time since `state.at_s`: emotion falls towards the mood, mood towards the baseline.
-
-    Half-lives are in seconds. A clock that ran backwards counts as no time at all.
-    """
+    """The state after the silence since `state.at_s`. A clock that ran backwards, or is none, counts as no time at
+    all."""
     elapsed_s = now_s - state.at_s
-    if not elapsed_s > 0:
+    if not 0 < elapsed_s < math.inf:
         return AffectState(state.emotion, state.mood, state.at_s)
-    neuroticism = 2.0 * persona.big_five.neuroticism - 1.0
-    half_life_s = EMOTION_HALF_LIFE_S * math.exp(STABILITY_RECOVERY * neuroticism)
-    mood = state.mood.towards(baseline(persona), 1.0 - 0.5 ** (elapsed_s / MOOD_HALF_LIFE_S))
-    emotion = state.emotion.towards(mood, 1.0 - 0.5 ** (elapsed_s / half_life_s))
-    return AffectState(emotion, mood, now_s)
+    home, slowness = baseline(persona).as_array(), inertia(persona.big_five)
+    kept_mood = 0.5 ** (elapsed_s / (MOOD_HALF_LIFE_S * slowness))
+    kept_emotion = 0.5 ** (elapsed_s / (EMOTION_HALF_LIFE_S * slowness))
+    lag = MOOD_HALF_LIFE_S / (MOOD_HALF_LIFE_S - EMOTION_HALF_LIFE_S)
+    from_home = state.mood.as_array() - home
+    mood = home + kept_mood * from_home
+    emotion = home + kept_emotion * (state.emotion.as_array() - home) + lag * (kept_mood - kept_emotion) * from_home
+    return AffectState(VAD.from_array(emotion), VAD.from_array(mood), now_s)
 
 
 def at_rest(persona: Persona, now_s: float) -> AffectState:
@@ -120,48 +97,27 @@ def at_rest(persona: Persona, now_s: float) -> AffectState:
     return AffectState(baseline(persona), baseline(persona), now_s)
 
 
-def _ocean(traits: BigFive) -> tuple[float, float, float, float, float]:
-    return (
-        traits.openness, traits.conscientiousness, traits.extraversion, traits.agreeableness, traits.neuroticism,
-    )  # fmt: skip
+def known_share(perceived: EmotionEstimate) -> NDArray[np.float64]:
+    """How much an estimate says on each axis, (3,) in [0, 1]: 1 - sd^2, so that a standard deviation of 1 moves
+    nothing."""
+    return np.clip(1.0 - np.square(perceived.vad_sd), 0.0, 1.0)
 
 
-class PersonalityTransition:
-    """The analytic transition. An axis on which nothing is known of the person (a standard deviation of 1) only decays.
-
-    `because` splits each axis's move into decay, the stimulus as an average personality would take it, and what this
-    personality makes of it.
-    """
-
-    def __init__(self, model: str | None = None) -> None:
-        self.capabilities = TransitionCapabilities()
-
-    async def step(self, request: TransitionRequest) -> AffectState:
-        persona, traits = request.persona, request.persona.big_five
-        rested = decayed(request.state, persona, request.now_s)
-        here = rested.emotion.as_array()
-        certainty = np.clip(1.0 - np.square(request.perceived.vad_sd), 0.0, 1.0)
-        stimulus = request.perceived.vad.as_array()
-
-        delta = _target(stimulus, rested.mood, traits) - here
-        moved = VAD.from_array(here + certainty * delta * step_share(traits, delta))
-        average = BigFive()
-        plain = _target(stimulus, rested.mood, average) - here
-        plain_move = certainty * plain * step_share(average, plain)
-
-        decay = here - request.state.emotion.as_array()
-        personal = moved.as_array() - here - plain_move
-        because = {
-            axis: {"decay": float(decay[i]), "stimulus": float(plain_move[i]), "personality": float(personal[i])}
-            for i, axis in enumerate(_AXES)
-        }
-        return AffectState(moved, rested.mood.towards(moved, MOOD_SHARE), rested.at_s, because)
+def mood_after(mood: VAD, emotion: VAD, persona: Persona) -> VAD:
+    """The mood once an emotion has drawn on it."""
+    return mood.towards(baseline(persona).towards(emotion, MOOD_RANGE), MOOD_SHARE)
 
 
-def _target(stimulus: NDArray[np.float64], mood: VAD, traits: BigFive) -> NDArray[np.float64]:
-    """What a feeling calls up in the agent: the person's, as far as it is contagious, on the ground of the own mood."""
-    share = contagion(traits)
-    return share * stimulus + (1.0 - share) * mood.as_array()
+def whole(parts: Parts) -> NDArray[np.float64]:
+    """The move (3,) that the parts add up to."""
+    return sum(parts.values(), np.zeros(3))
+
+
+def reasons(parts: Parts) -> dict[str, dict[str, float]]:
+    """Parts (3,) by cause as `AffectState.because`: per axis, without the causes that did nothing."""
+    return {
+        axis: {cause: float(part[i]) for cause, part in parts.items() if part[i] != 0.0} for i, axis in enumerate(AXES)
+    }
 
 
 class HoldTransition:
@@ -171,4 +127,5 @@ class HoldTransition:
         self.capabilities = TransitionCapabilities()
 
     async def step(self, request: TransitionRequest) -> AffectState:
-        return AffectState(request.state.emotion, request.state.mood, max(request.now_s, request.state.at_s))
+        state = request.state
+        return AffectState(state.emotion, state.mood, max(request.now_s, state.at_s), reasons({}))

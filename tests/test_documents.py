@@ -61,5 +61,7 @@ def test_commands_exist() -> None:
     assert commands
     for words in commands:
         command = known[words[1]]
+        if hasattr(command, "commands"):
+            command = command.commands[words[2]]
         options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options, words

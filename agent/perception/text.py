@@ -1,11 +1,14 @@
 """Feeling from words: a small fine-tuned encoder gives 28 emotions, VAD, and the words that carried them.
 
-The model (models/text_emotion, with its card; made again by `rapport train text-emotion`) has two heads: a sigmoid for
-each GoEmotions label, and the three axes of EmoBank. This file turns what they say into one estimate:
+The model (models/text_emotion, with its card; made again by `rapport train text-emotion`) has three heads: a sigmoid
+for each GoEmotions label, a softmax over Ekman's seven that learned from dialogues, and the three axes of EmoBank. This
+file turns what they say into one estimate:
 
-- Labels. With p the calibrated probability of an emotion and t the model's one threshold, its weight is the odds of p
-  over the odds of t, and neutral weighs 1: neutral is most probable exactly when no emotion passes the threshold.
-  Weights, raised to a power that was fitted to human votes, are normalised to a distribution.
+- Labels. With p the calibrated probability of an emotion and t its threshold, its weight is the odds of p over the odds
+  of t, and neutral weighs 1: neutral is most probable exactly when no emotion passes its threshold. Weights, raised to
+  a power that was fitted to human votes, are normalised to a distribution over the 28.
+- Classes. The mass that each of Ekman's classes gets is the log-linear pool of what both label heads give it; within a
+  class the 28 divide it. So the words of a comment and the course of a talk both count.
 - VAD. The VAD head learned from ratings of whole texts; the expected VAD of the labels knows what 28 words mean. Their
   errors are only partly shared, so a mean of both, weighted per axis, errs least. The weights and the remaining
   standard deviation come from development data, see the model card.
@@ -17,31 +20,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rapport.agent.perception.text_model import (
+    ContextTurn,
+    Floats,
+    TextEmotionModel,
+    TextOutputs,
+    Tokens,
+    readable_words,
+)
 from rapport.agent.stages import EmotionCapabilities, PersonTurn
-from rapport.persona.affect import GOEMOTIONS28, VAD, EmotionDistribution, EmotionEstimate, Evidence
+from rapport.persona.affect import (
+    EKMAN7,
+    GOEMOTIONS28,
+    VAD,
+    EmotionDistribution,
+    EmotionEstimate,
+    Evidence,
+    ekman_of,
+)
 from rapport.persona.errors import ComponentError
 
 MODEL_FOLDER = Path(__file__).parent / "models" / "text_emotion"
 NEUTRAL = GOEMOTIONS28.index("neutral")
 LABEL_VADS = np.array([point.as_tuple() for point in GOEMOTIONS28.points.values()])
+CLASS_OF = np.array([EKMAN7.index(ekman_of(GOEMOTIONS28, label)) for label in GOEMOTIONS28.labels])
+"""The Ekman class of each of the 28, (28,)."""
 
-MAX_TOKENS = 128
-MAX_CHARACTERS = 4_000
 OCCLUDED_WORDS = 6
 EVIDENCE_WORDS = 3
 LEAST_EVIDENCE = 0.05
 PUNCTUATION = ".,;:!?\"'()[]…“”‘’"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,11 +63,15 @@ class TextEmotionSettings:
     """What training measured on development data and reading needs; the fields of the model's config.json."""
 
     temperature: float
-    """Divides the logits before the sigmoid."""
-    threshold: float
-    """Probability from which an emotion counts as present, one for all labels."""
+    """Divides the 28 logits before the sigmoid."""
+    thresholds: Floats
+    """Probability from which each emotion counts as present, (28,)."""
     sharpness: float
     """Power that the labels' weights are raised to before they are normalised."""
+    ekman_temperature: float
+    """Divides the seven logits before the softmax."""
+    ekman_share: float
+    """Weight of the seven-class head in the pool of the classes in [0, 1]; the 28 have the rest."""
     vad_neutral: Floats
     """The VAD head's z-scores for neutral text, (3,)."""
     vad_scale: Floats
@@ -73,8 +91,10 @@ class TextEmotionSettings:
         v, a, d = (float(x) for x in config["vad_sd"])
         return cls(
             temperature=float(config["temperature"]),
-            threshold=float(config["threshold"]),
+            thresholds=np.array(config["thresholds"], np.float64),
             sharpness=float(config["sharpness"]),
+            ekman_temperature=float(config["ekman_temperature"]),
+            ekman_share=float(config["ekman_share"]),
             vad_neutral=np.array(config["vad_neutral"], np.float64),
             vad_scale=np.array(config["vad_scale"], np.float64),
             label_vad_neutral=np.array(config["label_vad_neutral"], np.float64),
@@ -84,11 +104,34 @@ class TextEmotionSettings:
 
 
 def label_weights(logits: Floats, settings: TextEmotionSettings) -> Floats:
-    """Distributions over GoEmotions' 28 from the label head's logits, both (n, 28); rows sum to 1."""
-    log_odds = logits / settings.temperature - np.log(settings.threshold / (1 - settings.threshold))
+    """Distributions over GoEmotions' 28 from that head's logits alone, both (n, 28); rows sum to 1."""
+    thresholds = settings.thresholds
+    log_odds = logits / settings.temperature - np.log(thresholds / (1 - thresholds))
     log_odds[:, NEUTRAL] = 0.0
-    log_odds *= settings.sharpness
-    weights = np.exp(log_odds - log_odds.max(axis=1, keepdims=True))
+    return softmax(settings.sharpness * log_odds)
+
+
+def class_weights(distributions: Floats, ekman_logits: Floats, settings: TextEmotionSettings) -> Floats:
+    """Distributions over Ekman's seven (n, 7): the pool of both label heads' views of them."""
+    own = np.log(class_sums(distributions) + 1e-9)
+    told = np.log(softmax(ekman_logits / settings.ekman_temperature) + 1e-9)
+    return softmax((1 - settings.ekman_share) * own + settings.ekman_share * told)
+
+
+def pooled_weights(outputs: TextOutputs, settings: TextEmotionSettings) -> Floats:
+    """Distributions over the 28 (n, 28) whose classes have the mass that both label heads give them together."""
+    distributions = label_weights(outputs.goemotions, settings)
+    classes = class_weights(distributions, outputs.ekman, settings)
+    return distributions * (classes / np.maximum(class_sums(distributions), 1e-12))[:, CLASS_OF]
+
+
+def class_sums(distributions: Floats) -> Floats:
+    """Mass of each Ekman class in distributions over the 28: (n, 28) to (n, 7)."""
+    return distributions @ np.eye(len(EKMAN7))[CLASS_OF]
+
+
+def softmax(x: Floats) -> Floats:
+    weights = np.exp(x - x.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
 
 
@@ -108,102 +151,10 @@ def combined_vad(z_scores: Floats, distributions: Floats, settings: TextEmotionS
     return share * head_vad(z_scores, settings) + (1 - share) * label_vad(distributions, settings)
 
 
-def readable_words(text: str) -> list[str]:
-    """The words of a text, with each emoji spelled out by its Unicode name and apart from its neighbours.
-
-    Texts beyond MAX_CHARACTERS keep their beginning and their end, half each.
-    """
-    if len(text) > MAX_CHARACTERS:
-        text = f"{text[: MAX_CHARACTERS // 2]} {text[-MAX_CHARACTERS // 2 :]}"
-    words: list[str] = []
-    for word in text.split():
-        plain = ""
-        for character in word:
-            if _is_pictograph(character):
-                words += [plain] if plain else []
-                words.append(unicodedata.name(character, "").lower())
-                plain = ""
-            else:
-                plain += character
-        words += [plain] if plain else []
-    return words
-
-
-def _is_pictograph(character: str) -> bool:
-    code = ord(character)
-    return unicodedata.category(character) == "So" and (0x2600 <= code < 0x2800 or code >= 0x1F000)
-
-
-class TextEmotionModel:
-    """Tokenizer and network: words in, raw outputs of the heads out. Safe from several threads."""
-
-    def __init__(self, folder: Path, threads: int = 1) -> None:
-        import onnxruntime
-        import tokenizers
-
-        # Neither library declares all of its types.
-        runtime, tokenizer_class = cast(Any, onnxruntime), cast(Any, tokenizers.Tokenizer)
-        self._tokenizer: Any = tokenizer_class.from_file(str(folder / "tokenizer.json"))
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session = runtime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-        self.unknown_id: int = self._tokenizer.token_to_id("[UNK]")
-
-    def tokenize(self, words: Sequence[Sequence[str]]) -> list[Tokens]:
-        """Token ids of each text, given as words; beyond MAX_TOKENS the middle is left out."""
-        encodings = self._tokenizer.encode_batch([list(w) for w in words], is_pretokenized=True)
-        return [Tokens.of(e.ids, e.word_ids) for e in encodings]
-
-    def run(self, rows: Sequence[NDArray[np.int64]]) -> tuple[Floats, Floats, Floats]:
-        """Label logits (n, 28), VAD z-scores (n, 3), and each token's part of those (n, longest row, 3; padding 0)."""
-        longest = max(len(row) for row in rows)
-        ids = np.zeros((len(rows), longest), np.int64)
-        mask = np.zeros_like(ids)
-        for k, row in enumerate(rows):
-            ids[k, : len(row)] = row
-            mask[k, : len(row)] = 1
-        outputs = self._session.run(["goemotions", "vad", "token_vad"], {"input_ids": ids, "attention_mask": mask})
-        logits, vad, token_vad = (np.asarray(o, np.float64) for o in outputs)
-        return logits, vad, token_vad * mask[..., None]
-
-    def run_all(self, texts: Sequence[str], batch: int = 64) -> tuple[Floats, Floats]:
-        """Label logits and VAD z-scores of many texts, in batches of similar length."""
-        tokens = self.tokenize([readable_words(text) for text in texts])
-        order: list[int] = np.argsort([len(t.ids) for t in tokens], kind="stable").tolist()
-        logits, vad = np.zeros((len(texts), len(GOEMOTIONS28))), np.zeros((len(texts), 3))
-        for start in range(0, len(order), batch):
-            chosen = order[start : start + batch]
-            logits[chosen], vad[chosen], _ = self.run([tokens[i].ids for i in chosen])
-        return logits, vad
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Ids of a text's tokens, (n,) int64, and the word each belongs to (-1 for the two that mark begin and end)."""
-
-    ids: NDArray[np.int64]
-    word_of: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, ids: Sequence[int], word_ids: Sequence[int | None]) -> Tokens:
-        row = np.array(ids, np.int64)
-        words = np.array([-1 if w is None else w for w in word_ids], np.int64)
-        if len(row) > MAX_TOKENS:
-            kept = np.r_[0 : MAX_TOKENS // 2, len(row) - MAX_TOKENS // 2 : len(row)]
-            row, words = row[kept], words[kept]
-        return cls(row, words)
-
-    def without(self, word: int) -> NDArray[np.int64]:
-        return self.ids[self.word_of != word]
-
-    def only(self, word: int) -> NDArray[np.int64]:
-        """The word between the two marks; of word -1, the marks alone."""
-        return self.ids[(self.word_of == word) | (self.word_of < 0)]
-
-
 class MiniLMEmotion:
     """Emotion recogniser for English text. `model` is a folder in the shipped model's format; None is the shipped one.
+
+    It reads an utterance with the turns before it, as many as the turn's history brings.
 
     Raises:
         ComponentError: the folder holds no such model.
@@ -223,26 +174,32 @@ class MiniLMEmotion:
         except (ValueError, KeyError, TypeError) as error:
             raise ComponentError(f"{folder / 'config.json'} does not describe a text-emotion model: {error}") from None
         try:
-            self._model = TextEmotionModel(folder)
+            self.model = TextEmotionModel(folder)
         except Exception as error:  # noqa: BLE001 - onnxruntime and tokenizers raise bare exceptions of their own
             raise ComponentError(f"{folder} cannot be loaded as a text-emotion model: {error}") from None
 
     async def estimate(self, heard: PersonTurn) -> EmotionEstimate | None:
         """The feeling in the transcript's words, or None where there is nothing that the model can read."""
-        return await asyncio.to_thread(self.read, heard.transcript.text)
+        context = [
+            turn
+            for said in heard.history
+            for turn in (ContextTurn(said.person, same_speaker=True), ContextTurn(said.agent))
+            if turn.text
+        ]
+        return await asyncio.to_thread(self.read, heard.transcript.text, context)
 
-    def read(self, text: str) -> EmotionEstimate | None:
-        """Blocking form of `estimate`."""
+    def read(self, text: str, context: Sequence[ContextTurn] = ()) -> EmotionEstimate | None:
+        """Blocking form of `estimate`, with the turns before the text, oldest first."""
         words = readable_words(text)
         if not words:
             return None
-        tokens = self._model.tokenize([words])[0]
-        known = (tokens.word_of >= 0) & (tokens.ids != self._model.unknown_id)
+        tokens = self.model.tokenizer.encode([words], [context])[0]
+        known = (tokens.word_of >= 0) & (tokens.ids != self.model.tokenizer.unknown_id)
         if not known.any():
             return None
-        logits, z_scores, token_vad = self._model.run([tokens.ids])
-        distributions = label_weights(logits, self.settings)
-        vad = combined_vad(z_scores, distributions, self.settings)[0]
+        outputs, token_vad = self.model.run([tokens])
+        distributions = pooled_weights(outputs, self.settings)
+        vad = combined_vad(outputs.vad, distributions, self.settings)[0]
         return EmotionEstimate(
             EmotionDistribution.normalised(GOEMOTIONS28, distributions[0].tolist()),
             VAD.from_array(vad),
@@ -256,7 +213,7 @@ class MiniLMEmotion:
         if len(candidates) < 2:
             return ()
         # The whole text runs again among them: int8 activations share one scale over a batch, and this cancels it.
-        whole, *left = self._valence([tokens.ids, *(tokens.without(w) for w in candidates)])
+        whole, *left = self._valence([tokens, *(tokens.without(w) for w in candidates)])
         empty, *alone = self._valence([tokens.only(-1), *(tokens.only(w) for w in candidates)])
         falls = (0.5 * (whole - a + b - empty) for a, b in zip(left, alone, strict=True))
         told = sorted(zip(candidates, falls, strict=True), key=lambda pair: -abs(pair[1]))[:EVIDENCE_WORDS]
@@ -266,14 +223,15 @@ class MiniLMEmotion:
             if abs(fall) >= LEAST_EVIDENCE
         )
 
-    def _valence(self, rows: Sequence[NDArray[np.int64]]) -> list[float]:
-        logits, z_scores, _ = self._model.run(rows)
-        return combined_vad(z_scores, label_weights(logits, self.settings), self.settings)[:, 0].tolist()
+    def _valence(self, rows: Sequence[Tokens]) -> list[float]:
+        outputs, _ = self.model.run(rows)
+        return combined_vad(outputs.vad, pooled_weights(outputs, self.settings), self.settings)[:, 0].tolist()
 
 
 def _promising_words(tokens: Tokens, token_vad: Floats) -> list[int]:
     """Up to OCCLUDED_WORDS words worth leaving out: their tokens stand out from the text's mean in the VAD head."""
-    unusual = np.abs(token_vad - token_vad.mean(axis=0)).sum(axis=1)
+    own = tokens.segment == 0
+    unusual = np.abs(token_vad - token_vad[own].mean(axis=0)).sum(axis=1)
     strength: dict[int, float] = {}
     for word, u in zip(tokens.word_of.tolist(), unusual.tolist(), strict=True):
         if word >= 0:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
@@ -11,6 +9,7 @@ from typing import Any, cast
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
+from rapport.agent.chat_models import load_chat_model
 from rapport.agent.response.chain import ChainError, ChainParser, chain_prompt, repair_prompt
 from rapport.agent.response.clauses import ClauseSplitter, split_long, split_opening
 from rapport.agent.response.filters import objection
@@ -19,7 +18,7 @@ from rapport.agent.response.prompts import small_model_prompt
 from rapport.agent.response.rules import Writer
 from rapport.agent.response.safety import crisis_reply, is_crisis
 from rapport.agent.stages import EmpathyPlan, ReplyRequest, ResponderCapabilities
-from rapport.persona.errors import ComponentError, StageError
+from rapport.persona.errors import StageError
 
 _REPLY_TOKENS = 56
 """Enough for two spoken sentences of the embedded model."""
@@ -187,48 +186,6 @@ class LangChainResponder:
         except Exception as error:  # every provider has exceptions of its own
             first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise StageError(f"{self._name}: {first_line}") from error
-
-
-def load_chat_model(model: str | None) -> BaseChatModel:
-    """A chat model by `provider:model` or `package.module:Class`. Raises ComponentError with what to do."""
-    provider, _, name = (model or "").partition(":")
-    if not provider or not name:
-        raise ComponentError(
-            "the response component 'langchain' needs a chat model, e.g. 'langchain:openai:gpt-4o-mini' or "
-            "'langchain:my_package.my_module:MyChatModel'"
-        )
-    if "." in provider:
-        return _made(_imported(provider, f"{provider!r} cannot be imported; check the name"), name, {})
-    package = f"langchain_{provider.replace('-', '_')}"
-    extra = '"rapport-agent[openai]"' if provider == "openai" else package.replace("_", "-")
-    module = _imported(package, f"chat models of {provider!r} need the package {package}; run: pip install {extra}")
-    wanted = f"chat{provider.replace('-', '').replace('_', '')}"
-    class_name = next((attribute for attribute in dir(module) if attribute.lower() == wanted), None)
-    if class_name is None:
-        raise ComponentError(
-            f"{package} has no chat model named after {provider!r}; write 'langchain:{package}.<module>:<Class>'"
-        )
-    return _made(module, class_name, {"model": name})
-
-
-def _imported(module: str, hint: str) -> Any:
-    try:
-        if importlib.util.find_spec(module) is None:
-            raise ComponentError(hint)
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ComponentError(f"{hint} ({error})") from error
-
-
-def _made(module: Any, class_name: str, arguments: dict[str, str]) -> BaseChatModel:
-    factory = getattr(module, class_name, None)
-    if not (isinstance(factory, type) and issubclass(factory, BaseChatModel)):
-        raise ComponentError(f"{module.__name__}:{class_name} is no LangChain chat model (BaseChatModel)")
-    try:
-        return cast("Any", factory)(**arguments)
-    except Exception as error:  # keys, URLs and options are each provider's own affair
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ComponentError(f"{class_name} cannot start: {first_line}") from error
 
 
 async def _texts(chunks: AsyncIterator[Any]) -> AsyncGenerator[str]:

@@ -20,7 +20,8 @@ from rapport.agent.stages import EmpathyPlan, Utterance
 from rapport.agent.trace import TimingsRecord
 from rapport.apps.demo.clips import Clip, ClipMaker, encode
 from rapport.apps.demo.media import MediaShelf
-from rapport.persona.affect import VAD, AffectState, EmotionEstimate, Modality
+from rapport.apps.plot.paths import AffectPaths, AffectPoint, because_texts, evidence_texts
+from rapport.persona.affect import AffectState
 from rapport.persona.errors import RapportError
 
 _log = logging.getLogger(__name__)
@@ -56,28 +57,10 @@ class ShownTurn:
     """The person broke in; `clauses` holds what they had heard by then."""
     notices: list[str] = field(default_factory=list[str])
     """Failures that the turn got over, one line each."""
-    modalities: dict[Modality, EmotionEstimate] = field(default_factory=dict[Modality, EmotionEstimate])
-    perceived: EmotionEstimate | None = None
+    perceived: ev.Perceived | None = None
     felt: AffectState | None = None
     plan: EmpathyPlan | None = None
     timings: TimingsRecord | None = None
-
-
-@dataclass(frozen=True)
-class AffectPoint:
-    """A feeling at a moment; `time_s` counts from the start of the conversation."""
-
-    time_s: float
-    vad: VAD
-    label: str
-
-
-@dataclass
-class AffectPaths:
-    """How both have felt so far, oldest first."""
-
-    person: list[AffectPoint] = field(default_factory=list[AffectPoint])
-    agent: list[AffectPoint] = field(default_factory=list[AffectPoint])
 
 
 @dataclass(frozen=True)
@@ -102,7 +85,7 @@ class Conversation:
         self._known: set[tuple[str, str]] = set()
         """Components that could not start: said once, not with every turn."""
         self.turns: list[ShownTurn] = []
-        self.paths = AffectPaths(agent=[AffectPoint(0.0, agent.state.emotion, agent.state.label)])
+        self.paths = AffectPaths(agent=[_felt_point(0.0, agent.state)])
         self.phase = Phase.WAKING
         self.reply = 0
         """Counts replies, so that the player knows when a new one begins."""
@@ -168,8 +151,7 @@ class Conversation:
         self.reply += 1
         self.complete = False
         self.phase = Phase.LISTENING
-        feeling = self.agent.feeling()
-        self.paths.agent.append(AffectPoint(self._elapsed_s(), feeling.emotion, feeling.label))
+        self.paths.agent.append(_felt_point(self._elapsed_s(), self.agent.feeling()))
         return turn
 
     def _note(self, event: ev.Event, turn: ShownTurn) -> set[Part]:
@@ -185,12 +167,12 @@ class Conversation:
                 self.phase = Phase.THINKING
                 return {Part.WORDS, Part.PLAYER}
             case ev.Perceived():
-                turn.modalities, turn.perceived = dict(event.modalities), event.fused
-                self.paths.person.append(AffectPoint(self._elapsed_s(), event.fused.vad, event.fused.label))
+                turn.perceived = event
+                self.paths.person.append(self._perceived_point(event, turn))
                 return {Part.WORDS, Part.AFFECT, Part.WHY}
             case ev.Felt():
                 turn.felt = event.after
-                self.paths.agent.append(AffectPoint(self._elapsed_s(), event.after.emotion, event.after.label))
+                self.paths.agent.append(_felt_point(self._elapsed_s(), event.after))
                 return {Part.WORDS, Part.AFFECT, Part.WHY}
             case ev.Planned():
                 turn.plan = event.plan
@@ -217,6 +199,18 @@ class Conversation:
                 return {Part.WORDS, Part.WHY, Part.PLAYER}
             case _:
                 return set()
+
+    def _perceived_point(self, event: ev.Perceived, turn: ShownTurn) -> AffectPoint:
+        conflict, smoothed = event.conflict, event.smoothed
+        return AffectPoint(
+            self._elapsed_s(),
+            event.fused.vad,
+            event.fused.label,
+            turn.person or "",
+            (*evidence_texts(event.fused.evidence), *([conflict.description] if conflict is not None else [])),
+            smoothed=(smoothed.vad, smoothed.vad_sd),
+            conflict=conflict is not None,
+        )
 
     def _cut(self, turn: ShownTurn, heard: str) -> None:
         if heard != " ".join(turn.clauses):
@@ -281,6 +275,10 @@ class Conversation:
 
     def _elapsed_s(self) -> float:
         return self.agent.clock.now_s() - self._began_s
+
+
+def _felt_point(elapsed_s: float, state: AffectState) -> AffectPoint:
+    return AffectPoint(elapsed_s, state.emotion, state.label, reasons=because_texts(state.because), mood=state.mood)
 
 
 def failure_line(failure: ev.Failed) -> str:

@@ -21,6 +21,7 @@ from rapport.apps.demo.panels import disclosure_html, persona_html, why_html, wo
 from rapport.apps.demo.plots import feelings_html
 from rapport.apps.demo.recordings import take_recording
 from rapport.apps.demo.sessions import Sessions
+from rapport.apps.plot.strokes import plot_style
 from rapport.persona.card import load_persona, shipped_personas
 from rapport.persona.errors import InputError
 
@@ -102,7 +103,7 @@ def serve(
             max_file_size=MAX_UPLOAD,
             app_kwargs={"routes": [behind.shelf.route()]},
             theme=_theme(),
-            css=_read("style.css"),
+            css=plot_style() + _read("style.css"),
         )
     except OSError as error:
         behind.shut_down()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from rapport.agent.events import Perceived
 from rapport.apps.demo.conversation import Conversation, Phase, ShownTurn
 from rapport.persona.affect import VAD, EmotionEstimate
 from rapport.persona.card import Persona
@@ -46,7 +47,7 @@ def _turn_html(item: ShownTurn, agent_name: str) -> str:
     parts: list[str] = []
     if item.person is not None:
         said = escape(item.person) if item.person else '<em class="rp-faint">(no words were heard)</em>'
-        feeling = _feeling_html(item.perceived.label) if item.perceived is not None else ""
+        feeling = _feeling_html(item.perceived.fused.label) if item.perceived is not None else ""
         parts.append(f'<div class="rp-turn person"><b>You</b>{feeling}<p dir="auto">{said}</p></div>')
     if item.clauses or item.interrupted:
         said = " ".join(f"<span>{escape(clause)}</span>" for clause in item.clauses)
@@ -68,7 +69,7 @@ def _feeling_html(label: str) -> str:
 
 
 def _refusal_html(reason: str) -> str:
-    return f'<p class="rp-refusal" role="alert">{escape(reason[:1].upper() + reason[1:])}.</p>' if reason else ""
+    return f'<p class="rp-refusal" role="alert">{escape(_sentence(reason))}</p>' if reason else ""
 
 
 def why_html(conversation: Conversation) -> str:
@@ -83,20 +84,43 @@ def why_html(conversation: Conversation) -> str:
 
 
 def _perceived_html(item: ShownTurn) -> str:
-    if item.perceived is None:
+    if (perception := item.perceived) is None:
         return ""
-    rows = [(str(name), estimate) for name, estimate in item.modalities.items()]
+    rows = [(str(name), estimate) for name, estimate in perception.modalities.items()]
     if len(rows) != 1:
-        rows.append(("together", item.perceived))
+        rows.append(("together", perception.fused))
     table = "".join(
         f"<tr><th>{escape(name)}</th><td>{_likeliest_html(estimate)}<small>{_vad_text(estimate.vad)}</small></td></tr>"
         for name, estimate in rows
     )
     evidence = "".join(
         f"<li>{escape(piece.text)} <small>{escape(piece.modality)}, {piece.weight:+.2f}</small></li>"
-        for piece in item.perceived.evidence[:6]
+        for piece in perception.fused.evidence[:6]
     )
-    return _section("What was read in you", f"<table>{table}</table>" + (f"<ul>{evidence}</ul>" if evidence else ""))
+    body = f"<table>{table}</table>" + (f"<ul>{evidence}</ul>" if evidence else "")
+    return _section("What was read in you", body + _reading_html(perception))
+
+
+def _reading_html(perception: Perceived) -> str:
+    """What the readings amount to, in words; a disagreement stands first."""
+    conflict, explanation, smoothed = perception.conflict, perception.explanation, perception.smoothed
+    warning = f'<p class="rp-conflict">{escape(_sentence(conflict.description))}</p>' if conflict is not None else ""
+    mixed = f"<p>Two feelings at once: {escape(perception.compound.name)}.</p>" if perception.compound else ""
+    reading = "".join(
+        f"<p><small>{heading}</small> {escape(text)}</p>"
+        for heading, text in (
+            ("Key observations", " ".join(explanation.key_observations)),
+            ("Overall interpretation", explanation.interpretation),
+            ("Conclusion", explanation.conclusion),
+        )
+        if text
+    )
+    so_far = f"<p><small>Over the turns so far</small> {_vad_text(smoothed.vad)}</p>"
+    return f'{warning}{mixed}<div class="rp-reading">{reading}{so_far}</div>'
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def _likeliest_html(estimate: EmotionEstimate) -> str:

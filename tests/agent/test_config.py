@@ -45,7 +45,7 @@ def test_python_takes_the_same_short_forms() -> None:
 
 def test_every_default_component_is_declared() -> None:
     config = AgentConfig()
-    for stage in ("recognition", "transition", "response", "voice", "animation", "rendering", "memory"):
+    for stage in ("recognition", "fusion", "transition", "response", "voice", "animation", "rendering", "memory"):
         for spec in getattr(config, stage).chain:
             check(stage, spec)
     for wanted in config.emotion:

@@ -26,8 +26,8 @@ from rapport.agent.testing import (
     fake_agent,
 )
 from rapport.persona.affect import VAD
+from rapport.persona.analytic import AnalyticTransition
 from rapport.persona.card import Persona, load_persona
-from rapport.persona.transition import PersonalityTransition
 
 # ----------------------------------------------------------------------------------------------------- slow consumers
 
@@ -135,7 +135,7 @@ def test_two_agents_on_one_pool_talk_at_once_and_keep_apart(clock: Any) -> None:
             yield f"{request.persona.name} heard {request.text}"
 
     store = FakeMemory()
-    pool = shared_fakes(response=Echo(), transition=PersonalityTransition(), memory=store)
+    pool = shared_fakes(response=Echo(), transition=AnalyticTransition(), memory=store)
     agents = [
         Agent(load_persona(name), AgentConfig(**FAKED), clock=clock, pool=pool, seed=seed, person_id=name)
         for seed, name in enumerate(("harbor", "spark"))
@@ -208,7 +208,7 @@ def test_a_thousand_turns_neither_drift_nor_grow(clock: Any) -> None:
         Persona(name="average"),
         clock=clock,
         emotion=[Strong()],
-        transition=PersonalityTransition(),
+        transition=AnalyticTransition(),
         response=FakeResponder(["Oh no."]),
         voice=[FakeVoice(fails=RuntimeError("never works")), FakeVoice(word_s=0.1)],
     )

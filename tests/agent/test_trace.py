@@ -11,12 +11,13 @@ import pytest
 from rapport.agent import Utterance
 from rapport.agent.testing import FakeEmotion, FakeVoice, fake_agent
 from rapport.agent.trace import TurnTrace, write_traces
+from rapport.persona import affect
+from rapport.persona.analytic import AnalyticTransition
 from rapport.persona.errors import StorageError
-from rapport.persona.transition import PersonalityTransition
 from rapport.speech.audio import Audio
 
 VAD = {"valence", "arousal", "dominance"}
-ESTIMATE = {"label": str, "probabilities": dict, "vad": VAD}
+ESTIMATE = {"label": str, "probabilities": dict, "vad": VAD, "vad_sd": VAD}
 AFFECT = {"label": str, "vad": VAD, "mood": VAD}
 TIMED = [{"text": str, "start_s": float, "end_s": float}]
 SHAPE: dict[str, Any] = {
@@ -29,6 +30,10 @@ SHAPE: dict[str, Any] = {
         "modalities": {"text": ESTIMATE, "voice": ESTIMATE, "face": ESTIMATE},
         "fused": ESTIMATE,
         "evidence": [{"modality": str, "text": str, "weight": float}],
+        "conflict": str,
+        "compound": str,
+        "explanation": {"key_observations": list, "interpretation": str, "conclusion": str},
+        "smoothed": {"vad": VAD, "sd": VAD},
     },
     "felt": {"before": AFFECT, "after": AFFECT, "because": dict},
     "plan": {"event": str, "emotion": str, "cause": str, "goal": str, "strategy": str},
@@ -66,13 +71,17 @@ def assert_shape(value: Any, shape: Any, where: str = "trace") -> None:
 
 @pytest.fixture
 def trace(clock: Any) -> TurnTrace:
-    """Of a turn in which everything happened: three modalities, and a voice that was replaced."""
+    """Of a turn in which everything happened: three modalities that disagree, and a voice that was replaced."""
     import numpy as np
 
     agent = fake_agent(
         clock=clock,
-        emotion=[FakeEmotion(), FakeEmotion(modality="voice"), FakeEmotion(modality="face")],
-        transition=PersonalityTransition(),
+        emotion=[
+            FakeEmotion(affect.VAD(0.8, 0.5, 0.4)),
+            FakeEmotion(affect.VAD(-0.6, 0.8, -0.4), "voice"),
+            FakeEmotion(affect.VAD(-0.1, 0.8, -0.3), "face"),
+        ],
+        transition=AnalyticTransition(),
         voice=[FakeVoice(fails=RuntimeError("boom")), FakeVoice()],
     )
     frames = (np.zeros((4, 4, 3), np.uint8),)

@@ -183,12 +183,12 @@ def test_timings_count_from_the_end_of_the_persons_turn(clock: Any) -> None:
 
 
 def test_time_between_turns_calms_the_agent(clock: Any) -> None:
+    from rapport.persona.analytic import AnalyticTransition
     from rapport.persona.card import Persona
-    from rapport.persona.transition import PersonalityTransition
 
     persona = Persona(name="average")
     agent = fake_agent(
-        persona, clock=clock, transition=PersonalityTransition(), emotion=[FakeEmotion(VAD(-0.8, 0.6, -0.4))]
+        persona, clock=clock, transition=AnalyticTransition(), emotion=[FakeEmotion(VAD(-0.8, 0.6, -0.4))]
     )
     agent.say("Terrible.")
     moved = agent.feeling().emotion

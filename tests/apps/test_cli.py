@@ -37,7 +37,7 @@ def test_components_lists_two_or_more_for_every_stage(
     assert run(monkeypatch, "components", "--json") == 0
     listing = json.loads(capsys.readouterr().out)
     assert list(listing) == [
-        "recognition", "emotion", "transition", "response", "voice", "animation", "rendering", "memory",
+        "recognition", "emotion", "fusion", "transition", "response", "voice", "animation", "rendering", "memory",
     ]  # fmt: skip
     assert all(len(found) >= 2 for found in listing.values())
     assert all(any(item["default"] for item in found) for found in listing.values())

@@ -11,14 +11,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rapport.agent import Agent, Utterance
 from rapport.agent import events as ev
 from rapport.agent.config import AgentConfig
 from rapport.agent.testing import (
     HANG,
+    FakeEmotion,
     FakeMemory,
     FakeRenderer,
     FakeResponder,
@@ -26,13 +25,14 @@ from rapport.agent.testing import (
     fake_agent,
 )
 from rapport.apps.demo.clips import Clip, ClipMaker, encode
-from rapport.apps.demo.conversation import AffectPaths, AffectPoint, Conversation, Part, Phase
+from rapport.apps.demo.conversation import Conversation, Part, Phase
 from rapport.apps.demo.media import MediaShelf
 from rapport.apps.demo.panels import DISCLOSURE, disclosure_html, why_html, words_html
-from rapport.apps.demo.plots import PLANE_PX, clock_time, feelings_html, plane_position, plane_svg, timeline_svg
+from rapport.apps.demo.plots import SHOWN_POINTS, feelings_html
 from rapport.apps.demo.portrait import idle_film
 from rapport.apps.demo.recordings import take_recording
 from rapport.apps.demo.sessions import Sessions, private
+from rapport.apps.plot.paths import AffectPaths, AffectPoint
 from rapport.avatar.face import FaceTrack, RendererCapabilities
 from rapport.persona.affect import VAD
 from rapport.persona.card import load_persona
@@ -353,6 +353,17 @@ async def test_the_reasons_show_reading_feeling_plan_and_times() -> None:
         assert expected in why
 
 
+async def test_the_reasons_tell_a_disagreement_and_the_explanation() -> None:
+    emotion = [FakeEmotion(VAD(0.81, 0.51, 0.46)), FakeEmotion(VAD(-0.63, -0.27, -0.33), "voice")]
+    conversation = conversation_of(fake_agent(emotion=emotion, rendering=None))
+    await held(conversation, Utterance(text="I'm <b>fine</b>.", audio=Audio.silence(1.0)))
+    why = why_html(conversation)
+    assert "The words are pleasant, but the voice is unpleasant." in why
+    for expected in ("Key observations", "Overall interpretation", "Conclusion", "Over the turns so far", "&lt;b&gt;"):
+        assert expected in why
+    ElementTree.fromstring(why)
+
+
 async def test_a_recording_without_words_is_shown_as_such() -> None:
     from rapport.agent.testing import FakeRecognizer
 
@@ -366,39 +377,29 @@ def test_the_page_says_what_it_is_and_names_no_number_to_call() -> None:
     assert not re.search(r"\d", DISCLOSURE), "no invented telephone numbers"
 
 
-unit = st.floats(-1, 1)
-points = st.lists(
-    st.builds(AffectPoint, st.floats(0, 1e5), st.builds(VAD, unit, unit, unit), st.sampled_from(["joy", "<b>"])),
-    max_size=60,
-)
+def test_both_paths_are_named_and_told_in_the_drawings() -> None:
+    paths = AffectPaths(
+        [AffectPoint(1, VAD(-0.5, 0.1, 0), "sadness", NASTY, ("text: lost (−0.40)",))],
+        [AffectPoint(2, VAD(0.3, 0, 0), "joy")],
+    )
+    drawn = feelings_html(paths)
+    ElementTree.fromstring(drawn)
+    assert "you · sadness" in drawn and "agent · joy" in drawn and "lost (−0.40)" in drawn
+    assert "valence" in drawn and "arousal" in drawn and "dominance of both" not in drawn
+    assert "tabindex" not in drawn, "dozens of stops between the persona and the text box help nobody"
 
 
-@given(points, points)
-def test_any_paths_make_well_formed_drawings(person: list[AffectPoint], agent: list[AffectPoint]) -> None:
-    ElementTree.fromstring(feelings_html(AffectPaths(person, agent)))
+def test_old_feelings_are_not_drawn() -> None:
+    many = [AffectPoint(float(i), VAD(), f"feeling {i}") for i in range(SHOWN_POINTS + 5)]
+    drawn = feelings_html(AffectPaths(many, many))
+    assert "feeling 4:" not in drawn and "feeling 5" in drawn and f"feeling {SHOWN_POINTS + 4}" in drawn
 
 
-@given(st.builds(VAD, unit, unit, unit))
-def test_every_feeling_lies_inside_the_plane(vad: VAD) -> None:
-    x, y = plane_position(vad)
-    assert 0 < x < PLANE_PX and 0 < y < PLANE_PX
-
-
-def test_pleasant_is_right_and_active_is_up() -> None:
-    x, y = plane_position(VAD(0.8, 0.6, 0.0))
-    middle, _ = plane_position(VAD())
-    assert x > middle and y < middle
-
-
-def test_both_paths_are_named_in_the_plane() -> None:
-    paths = AffectPaths([AffectPoint(1, VAD(-0.5, 0.1, 0), "sadness")], [AffectPoint(2, VAD(0.3, 0, 0), "joy")])
-    drawn = plane_svg(paths)
-    assert "you · sadness" in drawn and "agent · joy" in drawn
-    assert "valence" in timeline_svg(paths) and "arousal" in timeline_svg(paths)
-
-
-def test_times_are_read_as_a_clock() -> None:
-    assert [clock_time(t) for t in (0, 9.9, 75, 3600)] == ["0:00", "0:09", "1:15", "60:00"]
+async def test_a_turn_is_drawn_with_its_words_and_reasons() -> None:
+    conversation = conversation_of(fake_agent(rendering=None))
+    await held(conversation)
+    drawn = feelings_html(conversation.paths)
+    assert "“I lost my job today.”" in drawn and "text: " in drawn
 
 
 # --------------------------------------------------------------------------------------------------------- sessions

@@ -33,7 +33,7 @@ KEYS: dict[str, set[str]] = {
         "session", "turn", "persona", "seed", "heard", "perceived", "felt", "plan", "reply", "timings_s", "failures",
     },
     "heard": {"text", "words", "language"},
-    "perceived": {"modalities", "fused", "evidence"},
+    "perceived": {"modalities", "fused", "evidence", "conflict", "compound", "explanation", "smoothed"},
     "felt": {"before", "after", "because"},
     "plan": {"event", "emotion", "cause", "goal", "strategy"},
     "reply": {"text", "clauses"},

@@ -1,34 +1,39 @@
-"""How the agent's own feeling moves: published numbers, bounds, half-lives, and the part of personality."""
+"""How the agent's own feeling moves: bounds, reasons, half-lives, what a thousand turns and an hour of silence do."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import math
+import statistics
+import time
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
+from rapport.agent.stages import EmotionTransition
 from rapport.persona.affect import EKMAN7, VAD, AffectState, EmotionEstimate
-from rapport.persona.card import BigFive, Mood, Persona, load_persona, shipped_personas
+from rapport.persona.analytic import AnalyticTransition
+from rapport.persona.big_five import BigFive
+from rapport.persona.card import Mood, Persona, load_persona, shipped_personas
+from rapport.persona.errors import InputError
+from rapport.persona.mood import MoodTransition
+from rapport.persona.temperament import baseline
 from rapport.persona.transition import (
+    AXES,
     EMOTION_HALF_LIFE_S,
     MOOD_HALF_LIFE_S,
     HoldTransition,
-    PersonalityTransition,
     TransitionRequest,
     at_rest,
-    baseline,
-    contagion,
     decayed,
-    published_prior,
-    step_share,
-    temperament,
+    mood_after,
 )
 
 YEAR_S = 365.25 * 86_400.0
+HOUR_S = 3600.0
 AXIS = st.floats(-1.0, 1.0)
 TRAIT = st.floats(0.0, 1.0)
 VADS = st.builds(VAD, AXIS, AXIS, AXIS)
@@ -41,108 +46,185 @@ TRAITS = st.builds(
     neuroticism=TRAIT,
 )
 STATES = st.builds(AffectState, VADS, VADS, st.floats(-1e6, 1e6))
-NEUTRAL_BASE = Mood()
+TEXTS = st.sampled_from(
+    [
+        "",
+        "You never listen to me!",
+        "Maybe it was my fault, I don't know.",
+        "My boss fired me today.",
+        "Thank you so much, you really helped.",
+        "It rained. 🌧",
+        "Ich habe Angst.",
+    ]
+) | st.text(max_size=80)
+CORNERS = [VAD(*corner) for corner in itertools.product((-1.0, 1.0), repeat=3)]
+EXTREMES = [
+    Persona(name="calm", big_five=BigFive(neuroticism=0.0)),
+    Persona(name="nervous", big_five=BigFive(neuroticism=1.0)),
+    Persona(name="nervous in a corner", big_five=BigFive(neuroticism=1.0), baseline_mood=Mood(valence=-1, arousal=1)),
+]
+MOVING: list[EmotionTransition] = [AnalyticTransition(), MoodTransition()]
+ALL: list[EmotionTransition] = [*MOVING, HoldTransition()]
+
+
+def named(component: EmotionTransition) -> str:
+    return type(component).__name__
 
 
 def person(traits: BigFive | None = None, **changed: float) -> Persona:
     """A persona whose mood rests at neutral, so that personality acts through the step alone."""
-    return Persona(name="test", big_five=traits or BigFive(**changed), baseline_mood=NEUTRAL_BASE)
+    return Persona(name="test", big_five=traits or BigFive(**changed), baseline_mood=Mood())
 
 
 def feeling(vad: VAD, sd: float = 0.35) -> EmotionEstimate:
     return EmotionEstimate(EKMAN7.around(vad), vad, (sd, sd, sd))
 
 
-def step(state: AffectState, vad: VAD, persona: Persona, elapsed_s: float = 0.0, sd: float = 0.35) -> AffectState:
-    request = TransitionRequest(state, feeling(vad, sd), persona, state.at_s + elapsed_s)
-    return asyncio.run(PersonalityTransition().step(request))
+def step(
+    component: EmotionTransition,
+    state: AffectState,
+    vad: VAD,
+    persona: Persona,
+    elapsed_s: float = 0.0,
+    sd: float = 0.35,
+    text: str = "",
+    context: tuple[str, ...] = (),
+) -> AffectState:
+    request = TransitionRequest(state, feeling(vad, sd), persona, state.at_s + elapsed_s, text, context)
+    return asyncio.run(component.step(request))
 
 
-def steps(vad: VAD, persona: Persona, number: int, every_s: float = 0.0) -> list[AffectState]:
+def steps(
+    component: EmotionTransition, stimuli: list[VAD], persona: Persona, every_s: float = 0.0, text: str = ""
+) -> list[AffectState]:
     async def run() -> list[AffectState]:
-        transition = PersonalityTransition()
         states = [at_rest(persona, 0.0)]
-        for _ in range(number):
-            request = TransitionRequest(states[-1], feeling(vad), persona, states[-1].at_s + every_s)
-            states.append(await transition.step(request))
+        for vad in stimuli:
+            now_s = states[-1].at_s + every_s
+            request = TransitionRequest(states[-1], feeling(vad), persona, now_s, text, (text,))
+            states.append(await component.step(request))
         return states
 
     return asyncio.run(run())
 
 
-# ------------------------------------------------------------------------------------------------- published numbers
+# ------------------------------------------------------------------------------------------------- bounds and reasons
 
 
-@pytest.mark.parametrize(
-    ("role", "ocean", "prior"),
-    [
-        ("Chandler", (0.648, 0.375, 0.386, 0.58, 0.477), (0.5139, -0.0007, 0.2718)),
-        ("Joey", (0.574, 0.614, 0.297, 0.545, 0.455), (0.4704, -0.0097, 0.2517)),
-        ("Monica", (0.713, 0.457, 0.457, 0.66, 0.511), (0.5825, 0.0137, 0.3189)),
-        ("Phoebe", (0.6, 0.48, 0.31, 0.46, 0.56), (0.4429, -0.0912, 0.2704)),
-        ("Rachel", (0.635, 0.354, 0.521, 0.552, 0.469), (0.5242, -0.0065, 0.3549)),
-        ("Ross", (0.722, 0.489, 0.6, 0.533, 0.356), (0.5081, 0.0653, 0.4531)),
-    ],
-)
-def test_the_published_prior_of_each_role(
-    role: str, ocean: tuple[float, ...], prior: tuple[float, float, float]
+@pytest.mark.parametrize("component", ALL, ids=named)
+@given(state=STATES, vad=VADS, traits=TRAITS, elapsed_s=st.floats(-1e9, 1e9), sd=st.floats(1e-9, 1e3), text=TEXTS)
+def test_no_input_leaves_the_space_and_the_parts_sum_to_the_move(
+    component: EmotionTransition,
+    state: AffectState,
+    vad: VAD,
+    traits: BigFive,
+    elapsed_s: float,
+    sd: float,
+    text: str,
 ) -> None:
-    names = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
-    traits = BigFive(**dict(zip(names, ocean, strict=True)))
-    assert published_prior(traits).as_tuple() == pytest.approx(prior, abs=5e-4), role
-
-
-def test_an_average_personality_has_no_temperament() -> None:
-    assert temperament(BigFive()).as_tuple() == pytest.approx((0.0, 0.0, 0.0))
-    assert baseline(Persona(name="average")).as_tuple() == pytest.approx((0.0, 0.0, 0.0))
-
-
-# ------------------------------------------------------------------------------------------------------------- bounds
-
-
-@given(STATES, VADS, TRAITS, st.floats(-1e9, 1e9), st.floats(1e-9, 1e3))
-def test_a_step_stays_inside_the_space_and_its_parts_sum_to_the_move(
-    state: AffectState, vad: VAD, traits: BigFive, elapsed_s: float, sd: float
-) -> None:
-    for persona in (person(traits), Persona(name="own baseline", big_five=traits)):
-        after = step(state, vad, persona, elapsed_s, sd)
+    for persona in (person(traits), Persona(name="own baseline", big_five=traits, goals=("rain", "boss"))):
+        after = step(component, state, vad, persona, elapsed_s, sd, text, ("My boss again.", text[:5]))
         moved = after.emotion.as_array() - state.emotion.as_array()
-        for axis, move in zip(("valence", "arousal", "dominance"), moved, strict=True):
+        assert set(after.because) == set(AXES)
+        for axis, move in zip(AXES, moved, strict=True):
             assert sum(after.because[axis].values()) == pytest.approx(move, abs=1e-9)
         assert after.at_s >= state.at_s
 
 
-@given(TRAITS, st.builds(np.array, st.lists(st.floats(-2.0, 2.0), min_size=3, max_size=3)))
-def test_no_personality_goes_past_its_target(traits: BigFive, delta: np.ndarray) -> None:
-    share = step_share(traits, delta)
-    assert ((share > 0.0) & (share < 1.0)).all()
+@pytest.mark.parametrize("component", MOVING, ids=named)
+@given(mood=VADS, traits=TRAITS)
+def test_a_feeling_that_is_where_it_is_called_to_does_not_move(
+    component: EmotionTransition, mood: VAD, traits: BigFive
+) -> None:
+    """delta = 0 gives E_r = E_i, whatever the personality. Distress and anger call up more than themselves."""
+    home = VAD(abs(mood.valence), mood.arousal, mood.dominance)
+    card = Mood(valence=home.valence, arousal=home.arousal, dominance=home.dominance)
+    persona = Persona(name="x", big_five=traits, baseline_mood=card)
+    after = step(component, AffectState(home, home, 0.0), home, persona)
+    assert after.emotion.distance(home) < 1e-9
 
 
-@given(VADS, TRAITS)
-def test_a_feeling_that_is_where_it_is_called_to_does_not_move(mood: VAD, traits: BigFive) -> None:
-    """delta = 0 gives E_r = E_i, whatever the personality."""
-    persona = Persona(
-        name="x",
-        big_five=traits,
-        baseline_mood=Mood(valence=mood.valence, arousal=mood.arousal, dominance=mood.dominance),
-    )
-    after = step(AffectState(mood, mood, 0.0), mood, persona)
-    assert after.emotion.distance(mood) < 1e-9
-
-
+@pytest.mark.parametrize("component", MOVING, ids=named)
 @pytest.mark.parametrize("name", [*shipped_personas(), "average"])
-@pytest.mark.parametrize("corner", list(itertools.product((-1.0, 1.0), repeat=3)))
-@pytest.mark.parametrize("every_s", [0.0, 20.0])
+@pytest.mark.parametrize(("every_s", "text"), [(0.0, ""), (20.0, "You never listen to me!")])
 def test_a_thousand_equal_stimuli_converge_without_saturating(
-    name: str, corner: tuple[float, float, float], every_s: float
+    component: EmotionTransition, name: str, every_s: float, text: str
 ) -> None:
     persona = Persona(name="average") if name == "average" else load_persona(name)
-    states = steps(VAD(*corner), persona, 1000, every_s)
-    assert all(max(map(abs, state.emotion.as_tuple())) < 1.0 for state in states)
-    assert all(max(map(abs, state.mood.as_tuple())) < 1.0 for state in states)
-    assert states[-1].emotion.distance(states[-2].emotion) < 1e-6
-    for axis, sign in enumerate(corner):
-        assert states[-1].emotion.as_tuple()[axis] * sign > 0.1, "a thousand stimuli left it unmoved"
+    for corner in CORNERS:
+        states = steps(component, [corner] * 1000, persona, every_s, text)
+        for state in states:
+            assert max(abs(x) for x in (*state.emotion.as_tuple(), *state.mood.as_tuple())) < 0.999
+        assert states[-1].emotion.distance(states[-2].emotion) < 1e-4
+        assert states[-1].emotion.distance(states[0].emotion) > 0.2, "a thousand stimuli left it unmoved"
+        opposite = VAD(*(-x for x in corner.as_tuple()))
+        after = step(component, states[-1], opposite, persona, every_s)
+        moved = after.emotion.as_array() - states[-1].emotion.as_array()
+        assert moved[0] * corner.valence < -0.2, "it can no longer be moved"
+
+
+@pytest.mark.parametrize("component", MOVING, ids=named)
+@given(vad=VADS, traits=TRAITS, elapsed_s=st.floats(0.0, 1e4), text=TEXTS)
+def test_an_estimate_that_knows_nothing_moves_nothing(
+    component: EmotionTransition, vad: VAD, traits: BigFive, elapsed_s: float, text: str
+) -> None:
+    state = AffectState(VAD(0.6, -0.3, 0.2), VAD(0.1, 0.1, 0.1), 0.0)
+    after = step(component, state, vad, person(traits), elapsed_s, sd=1.0, text=text)
+    assert after.emotion.distance(decayed(state, person(traits), elapsed_s).emotion) < 1e-9
+
+
+@pytest.mark.parametrize("component", MOVING, ids=named)
+@given(sure=st.floats(0.05, 0.5), doubtful=st.floats(0.6, 0.99))
+def test_a_doubtful_estimate_moves_less_than_a_sure_one(
+    component: EmotionTransition, sure: float, doubtful: float
+) -> None:
+    stimulus = VAD(-0.7, 0.5, -0.4)
+    sure_move, doubtful_move = (
+        step(component, AffectState(), stimulus, person(), sd=sd).emotion.distance(VAD()) for sd in (sure, doubtful)
+    )
+    assert doubtful_move < sure_move
+
+
+@pytest.mark.parametrize("component", MOVING, ids=named)
+def test_a_mood_follows_slowly_what_an_emotion_does_at_once(component: EmotionTransition) -> None:
+    after = step(component, AffectState(), VAD(-0.8, 0.6, -0.4), person())
+    assert 0.0 < after.mood.distance(VAD()) < 0.5 * after.emotion.distance(VAD())
+
+
+@given(VADS, VADS, TRAITS)
+def test_a_mood_goes_between_where_it_is_and_where_the_emotion_draws_it(
+    mood: VAD, emotion: VAD, traits: BigFive
+) -> None:
+    after = mood_after(mood, emotion, person(traits))
+    for now, before, drawn in zip(after.as_tuple(), mood.as_tuple(), emotion.as_tuple(), strict=True):
+        assert min(before, 0.6 * drawn) - 1e-12 <= now <= max(before, 0.6 * drawn) + 1e-12
+
+
+def test_hold_keeps_the_emotion_and_goes_with_the_time() -> None:
+    state = AffectState(VAD(0.3, 0.2, 0.1), VAD(0.1, 0.0, 0.0), 1.0)
+    held = step(HoldTransition(), state, VAD(-1.0, 1.0, -1.0), person(), 4.0)
+    assert (held.emotion, held.mood, held.at_s) == (state.emotion, state.mood, 5.0)
+
+
+def test_the_mood_variant_moves_the_mood_most_on_the_axis_that_is_furthest_off() -> None:
+    after = step(MoodTransition(), AffectState(), VAD(-0.9, 0.2, 0.1), person())
+    assert abs(after.mood.valence) > 3 * abs(after.mood.arousal) > 0.0
+
+
+def test_the_same_news_again_moves_less_and_a_goal_that_is_touched_moves_more() -> None:
+    news, bad = "I failed the exam.", VAD(-0.7, 0.2, -0.3)
+    persona = person().model_copy(update={"goals": ("exams",)})
+    plain = step(AnalyticTransition(), AffectState(), bad, person(), text=news)
+    again = step(AnalyticTransition(), AffectState(), bad, person(), text=news, context=(news, "I see."))
+    at_stake = step(AnalyticTransition(), AffectState(), bad, persona, text=news)
+    assert at_stake.emotion.valence < plain.emotion.valence < again.emotion.valence < 0.0
+    assert again.because["valence"]["repetition"] > 0.0 > at_stake.because["valence"]["relevance"]
+
+
+@pytest.mark.parametrize("now_s", [math.nan, math.inf, -math.inf])
+def test_a_time_that_is_no_number_is_refused(now_s: float) -> None:
+    with pytest.raises(InputError, match="number of seconds"):
+        TransitionRequest(AffectState(), feeling(VAD()), person(), now_s)
 
 
 # ---------------------------------------------------------------------------------------------------------- half-lives
@@ -161,6 +243,47 @@ def test_half_of_a_mood_is_gone_after_its_half_life(mood: VAD) -> None:
     assert after.mood.as_tuple() == pytest.approx(tuple(x / 2 for x in mood.as_tuple()), abs=1e-12)
 
 
+def test_decay_solves_its_differential_equations() -> None:
+    """Against small steps of Euler's method."""
+    persona = Persona(name="x", big_five=BigFive(neuroticism=0.8), baseline_mood=Mood(valence=0.2, dominance=-0.1))
+    home, slowness = baseline(persona).as_array(), math.exp(0.4 * 0.6)
+    emotion, mood = np.array([-0.9, 0.8, 0.4]), np.array([0.6, -0.7, 0.1])
+    closed = decayed(AffectState(VAD.from_array(emotion), VAD.from_array(mood), 0.0), persona, 200.0)
+    for _ in range(200_000):
+        d_mood = -(mood - home) * math.log(2) / (MOOD_HALF_LIFE_S * slowness)
+        d_emotion = -(emotion - mood) * math.log(2) / (EMOTION_HALF_LIFE_S * slowness)
+        mood, emotion = mood + 0.001 * d_mood, emotion + 0.001 * d_emotion
+    assert closed.emotion.as_tuple() == pytest.approx(tuple(emotion), abs=1e-5)
+    assert closed.mood.as_tuple() == pytest.approx(tuple(mood), abs=1e-5)
+
+
+@given(STATES, TRAITS, st.floats(0.0, 1e4), st.floats(0.0, 1e4))
+def test_looking_twice_changes_nothing(state: AffectState, traits: BigFive, first_s: float, then_s: float) -> None:
+    persona = Persona(name="x", big_five=traits)
+    state = AffectState(state.emotion, state.mood, 0.0)
+    twice = decayed(decayed(state, persona, first_s), persona, first_s + then_s)
+    once = decayed(state, persona, first_s + then_s)
+    assert twice.emotion.distance(once.emotion) < 1e-9
+    assert twice.mood.distance(once.mood) < 1e-9
+
+
+@pytest.mark.parametrize("persona", [*map(load_persona, shipped_personas()), *EXTREMES], ids=lambda p: p.name)
+def test_an_hour_of_silence_returns_every_feeling_to_the_baseline(persona: Persona) -> None:
+    home = baseline(persona)
+    for emotion, mood in itertools.product(CORNERS, CORNERS):
+        after = decayed(AffectState(emotion, mood, 0.0), persona, HOUR_S)
+        assert after.emotion.distance(home) < 0.02
+        assert after.mood.distance(home) < 0.02
+
+
+@pytest.mark.parametrize("component", MOVING, ids=named)
+def test_an_hour_of_silence_undoes_a_thousand_stimuli(component: EmotionTransition) -> None:
+    persona = load_persona("willow")
+    last = steps(component, [VAD(-1.0, 1.0, -1.0)] * 1000, persona, 5.0)[-1]
+    after = decayed(last, persona, last.at_s + HOUR_S)
+    assert max(after.emotion.distance(baseline(persona)), after.mood.distance(baseline(persona))) < 0.02
+
+
 @given(STATES, TRAITS)
 def test_after_a_year_all_is_at_the_baseline(state: AffectState, traits: BigFive) -> None:
     persona = Persona(name="x", big_five=traits)
@@ -169,8 +292,19 @@ def test_after_a_year_all_is_at_the_baseline(state: AffectState, traits: BigFive
     assert after.mood.distance(baseline(persona)) < 1e-9
 
 
-@given(STATES, TRAITS, st.floats(-1e9, 0.0))
-def test_a_clock_that_stands_or_runs_backwards_decays_nothing(
+@pytest.mark.parametrize("component", MOVING, ids=named)
+@pytest.mark.parametrize("elapsed_s", [0.0, -5.0, YEAR_S])
+def test_a_step_after_no_time_negative_time_or_a_year_is_sane(component: EmotionTransition, elapsed_s: float) -> None:
+    state = AffectState(VAD(0.5, 0.5, 0.5), VAD(0.2, 0.0, 0.0), 1000.0)
+    after = step(component, state, VAD(-0.8, 0.2, -0.3), person(), elapsed_s)
+    began = VAD() if elapsed_s == YEAR_S else state.emotion
+    assert after.emotion.valence < began.valence
+    assert after.at_s == max(1000.0, 1000.0 + elapsed_s)
+    assert ("decay" in after.because["valence"]) == (elapsed_s == YEAR_S)
+
+
+@given(STATES, TRAITS, st.floats(-1e9, 0.0) | st.just(math.nan) | st.just(math.inf))
+def test_a_clock_that_stands_runs_backwards_or_breaks_decays_nothing(
     state: AffectState, traits: BigFive, elapsed_s: float
 ) -> None:
     after = decayed(state, person(traits), state.at_s + elapsed_s)
@@ -186,89 +320,23 @@ def test_a_longer_time_calms_more(state: AffectState, traits: BigFive, one_s: fl
     assert later <= sooner + 1e-12
 
 
-# --------------------------------------------------------------------------------------------------------- personality
-
-LOW_HIGH = st.tuples(TRAIT, TRAIT).filter(lambda pair: pair[1] - pair[0] > 0.05).map(sorted) | st.tuples(
-    st.floats(0.0, 0.4), st.floats(0.6, 1.0)
-)
+# -------------------------------------------------------------------------------------------------------------- speed
 
 
-@given(LOW_HIGH, st.floats(-1.0, -0.1))
-def test_neuroticism_makes_bad_news_move_valence_further(pair: tuple[float, float], valence: float) -> None:
-    low, high = (step(AffectState(), VAD(valence, 0.0, 0.0), person(neuroticism=n)).emotion.valence for n in pair)
-    assert high < low < 0.0
-
-
-@given(LOW_HIGH, st.floats(0.1, 1.0))
-def test_extraversion_makes_good_news_move_valence_further(pair: tuple[float, float], valence: float) -> None:
-    low, high = (step(AffectState(), VAD(valence, 0.0, 0.0), person(extraversion=e)).emotion.valence for e in pair)
-    assert high > low > 0.0
-
-
-@given(LOW_HIGH, VADS, st.floats(1.0, 600.0))
-def test_neuroticism_slows_recovery(pair: tuple[float, float], emotion: VAD, elapsed_s: float) -> None:
-    assume(emotion.distance(VAD()) > 0.01)
-    low, high = (decayed(AffectState(emotion), person(neuroticism=n), elapsed_s).emotion.distance(VAD()) for n in pair)
-    assert high > low
-
-
-@given(LOW_HIGH)
-def test_extraversion_raises_the_baseline(pair: tuple[float, float]) -> None:
-    low, high = (baseline(Persona(name="x", big_five=BigFive(extraversion=e))) for e in pair)
-    assert high.valence > low.valence
-    assert high.dominance > low.dominance
-
-
-@given(LOW_HIGH)
-def test_agreeableness_makes_feelings_contagious(pair: tuple[float, float]) -> None:
-    low, high = (contagion(BigFive(agreeableness=a)) for a in pair)
-    assert 0.0 < low < high < 1.0
-    sad = VAD(-0.8, 0.0, 0.0)
-    cold, warm = (step(AffectState(), sad, person(agreeableness=a)).emotion.valence for a in pair)
-    assert warm < cold < 0.0
-
-
-@given(st.floats(0.05, 0.5), st.floats(0.6, 0.99))
-def test_a_doubtful_estimate_moves_less_than_a_sure_one(sure: float, doubtful: float) -> None:
-    stimulus = VAD(-0.7, 0.5, -0.4)
-    sure_move, doubtful_move = (
-        step(AffectState(), stimulus, person(), sd=sd).emotion.distance(VAD()) for sd in (sure, doubtful)
+@pytest.mark.parametrize("component", MOVING, ids=named)
+def test_a_step_takes_a_fraction_of_a_millisecond(component: EmotionTransition) -> None:
+    """Five times what a quiet machine allows itself, so that a busy one passes and a slow rule does not."""
+    context = ("I had a bad day.", "Oh, tell me more.", "My boss is strange.", "Why is that?")
+    request = TransitionRequest(
+        AffectState(), feeling(VAD(-0.6, 0.4, 0.2)), load_persona("willow"), 5.0, "My boss fired me, what now?", context
     )
-    assert doubtful_move < sure_move
 
+    async def run() -> list[float]:
+        taken_s: list[float] = []
+        for _ in range(400):
+            began_s = time.perf_counter()
+            await component.step(request)
+            taken_s.append(time.perf_counter() - began_s)
+        return taken_s
 
-@given(VADS, TRAITS, st.floats(0.0, 1e4))
-def test_an_estimate_that_knows_nothing_moves_nothing(vad: VAD, traits: BigFive, elapsed_s: float) -> None:
-    state = AffectState(VAD(0.6, -0.3, 0.2), VAD(0.1, 0.1, 0.1), 0.0)
-    after = step(state, vad, person(traits), elapsed_s, sd=1.0)
-    assert after.emotion.distance(decayed(state, person(traits), elapsed_s).emotion) < 1e-9
-
-
-def test_a_mood_follows_slowly_what_an_emotion_does_at_once() -> None:
-    after = step(AffectState(), VAD(-0.8, 0.6, -0.4), person())
-    assert 0.0 < after.mood.distance(VAD()) < 0.2 * after.emotion.distance(VAD())
-
-
-def test_the_shipped_personas_take_the_same_news_differently() -> None:
-    news = VAD(-0.8, 0.5, -0.4)
-    after = {name: step(at_rest(load_persona(name), 0.0), news, load_persona(name)) for name in shipped_personas()}
-    rest = {name: at_rest(load_persona(name), 0.0).emotion for name in after}
-    moves = {name: state.emotion.as_array() - rest[name].as_array() for name, state in after.items()}
-    for one, other in itertools.combinations(after, 2):
-        assert after[one].emotion.distance(after[other].emotion) > 0.1
-        assert np.linalg.norm(moves[one] - moves[other]) > 0.05
-    assert after["willow"].emotion.valence == min(state.emotion.valence for state in after.values())
-
-
-def test_hold_keeps_the_emotion_and_the_time() -> None:
-    state = AffectState(VAD(0.3, 0.2, 0.1), VAD(0.1, 0.0, 0.0), 1.0)
-    request = TransitionRequest(state, feeling(VAD(-1.0, 1.0, -1.0)), person(), 5.0)
-    held = asyncio.run(HoldTransition().step(request))
-    assert (held.emotion, held.mood, held.at_s) == (state.emotion, state.mood, 5.0)
-
-
-def test_half_lives_are_finite_for_every_personality() -> None:
-    for n in (0.0, 0.5, 1.0):
-        later = decayed(AffectState(VAD(1.0, 0.0, 0.0)), person(neuroticism=n), 90.0).emotion.valence
-        expected = 0.5 ** (1.0 / math.exp(0.5 * (2 * n - 1)))
-        assert later == pytest.approx(expected)
+    assert statistics.median(asyncio.run(run())) < 1e-3

@@ -77,6 +77,8 @@ class AgentConfig(_Model):
     """Seconds that a component may take to start; the first start of a language model converts it once."""
     history_turns: int = Field(default=4, ge=0, le=50)
     """Last exchanges that the responder sees."""
+    context_turns: int = Field(default=2, ge=0, le=50)
+    """Last exchanges that the words are read with, as far as the history goes; 0 reads every turn by itself."""
     recalled_turns: int = Field(default=2, ge=0, le=20)
     """Similar older exchanges that the responder sees."""
     max_sentences: int = Field(default=3, ge=1, le=20)

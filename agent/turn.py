@@ -199,9 +199,7 @@ class Turn:
         await self._emit(ev.Heard(found.transcript))
 
     async def _perceive(self) -> None:
-        heard = PersonTurn(
-            self._found.transcript, self._utterance.audio, self._utterance.frames, tuple(self._agent.history)
-        )
+        heard = PersonTurn(self._found.transcript, self._utterance.audio, self._utterance.frames, self._context())
         silence_s = self._began_s - self._agent.silent_since_s
         self._found.perceived = await perceive(self._agent, heard, silence_s, self._report)
 
@@ -224,6 +222,11 @@ class Turn:
     def _is_left_over(self, item: Exchange) -> bool:
         """Whether it is of an earlier run of this session: this turn and later ones have not been said yet."""
         return item.session == self._agent.session and item.turn >= self._number
+
+    def _context(self) -> tuple[Exchange, ...]:
+        """The exchanges that the turn is read with."""
+        history = tuple(self._agent.history)
+        return history[max(0, len(history) - self._agent.config.context_turns) :]
 
     async def _feel(self) -> None:
         agent, found = self._agent, self._found

@@ -9,6 +9,7 @@ import pytest
 
 from rapport.agent import AgentConfig, StageConfig, Utterance
 from rapport.agent.events import Clause, Done, Face, Felt, Frame, Heard, Perceived, Planned, Spoken
+from rapport.agent.stages import PersonTurn
 from rapport.agent.testing import (
     HANG,
     FakeAnimator,
@@ -21,8 +22,9 @@ from rapport.agent.testing import (
     FakeVoice,
     fake_agent,
 )
-from rapport.persona.affect import VAD
+from rapport.persona.affect import VAD, AffectState, EmotionEstimate
 from rapport.persona.errors import InputError
+from rapport.persona.transition import TransitionRequest
 from rapport.speech.audio import Audio
 
 
@@ -247,3 +249,40 @@ def test_warming_up_starts_nothing_twice_and_reports_what_cannot_start(clock: An
     agent = fake_agent(clock=clock)
     for _ in range(turns):
         assert clock.run(agent.warm_up()) == []
+
+
+class Listening(FakeEmotion):
+    """Keeps what it was given to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[PersonTurn] = []
+
+    async def estimate(self, heard: PersonTurn) -> EmotionEstimate | None:
+        self.read.append(heard)
+        return await super().estimate(heard)
+
+
+@pytest.mark.parametrize(("context_turns", "exchanges"), [(0, [0, 0, 0, 0]), (2, [0, 1, 2, 2])])
+def test_words_are_read_with_as_many_exchanges_as_wished(clock: Any, context_turns: int, exchanges: list[int]) -> None:
+    reader = Listening()
+    agent = fake_agent(clock=clock, config=AgentConfig(context_turns=context_turns), emotion=[reader])
+    for k in range(4):
+        agent.say(f"line {k}")
+    assert [len(turn.history) for turn in reader.read] == exchanges
+    assert not context_turns or reader.read[-1].history[-1].person == "line 2"
+
+
+def test_the_transition_hears_the_words_and_what_was_said_before(clock: Any) -> None:
+    asked: list[TransitionRequest] = []
+
+    class Asked(FakeTransition):
+        async def step(self, request: TransitionRequest) -> AffectState:
+            asked.append(request)
+            return await super().step(request)
+
+    agent = fake_agent(clock=clock, transition=Asked(), response=FakeResponder(["I see."]))
+    agent.say("Hello.")
+    agent.say("You never listen.")
+    assert asked[1].text == "You never listen."
+    assert asked[1].context == ("Hello.", "I see.")

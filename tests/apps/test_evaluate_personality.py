@@ -19,7 +19,7 @@ from rapport.persona.errors import InputError
 from rapport.persona.mood import MoodTransition
 from rapport.persona.transition import AXES, HoldTransition
 
-VALIDATION = Path("/work/shared/data/peld/valid.tsv")
+VALIDATION = Path(__file__).parents[3] / "shared" / "data" / "peld" / "valid.tsv"
 MOVING = pytest.mark.parametrize("component", [AnalyticTransition(), MoodTransition()], ids=lambda c: type(c).__name__)
 needs_peld = pytest.mark.skipif(not VALIDATION.exists(), reason="needs PELD's validation rows")
 

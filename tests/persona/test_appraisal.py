@@ -15,7 +15,7 @@ from rapport.persona.affect import EKMAN7, GOEMOTIONS28, VAD, EmotionDistributio
 from rapport.persona.appraisal import Appraisal, appraise
 from rapport.persona.card import Persona, load_persona, shipped_personas
 
-DIALOGUES = Path("/work/shared/data/empatheticdialogues/dev.jsonl")
+DIALOGUES = Path(__file__).parents[3] / "shared" / "data" / "empatheticdialogues" / "dev.jsonl"
 PLAIN = EmotionEstimate.unknown()
 NOBODY = Persona(name="nobody")
 

@@ -19,7 +19,7 @@ from rapport.persona.affect import EKMAN7, EmotionEstimate
 from rapport.speech.audio import Audio
 from rapport.speech.files import read_audio
 
-RAVDESS = Path("/work/shared/data/ravdess")
+RAVDESS = Path(__file__).parents[4] / "shared" / "data" / "ravdess"
 LABELS = {
     "neutral": "neutral", "calm": "neutral", "happy": "joy", "sad": "sadness", "angry": "anger", "fearful": "fear",
     "disgust": "disgust", "surprised": "surprise",
@@ -27,7 +27,7 @@ LABELS = {
 
 pytestmark = [
     pytest.mark.models,
-    pytest.mark.skipif(not (RAVDESS / "labels.csv").is_file(), reason="RAVDESS is not in /work/shared/data"),
+    pytest.mark.skipif(not (RAVDESS / "labels.csv").is_file(), reason=f"RAVDESS is not in {RAVDESS}"),
 ]
 
 Heard = list[tuple[str, EmotionEstimate, EmotionEstimate]]

@@ -148,12 +148,13 @@ def train_text_emotion(
     data: Annotated[Path, typer.Option(help="A folder with goemotions/, emobank/, meld/ and peld/.")],
     out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    teacher: Annotated[Path | None, typer.Option(help="The folder of an earlier model to learn from too.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 3,
+    teacher: Annotated[list[Path], typer.Option(help="The folder of an earlier model to learn from too.")] = [],  # noqa: B006
 ) -> None:
     """The emotion reader for words: MiniLM on GoEmotions, EmoBank, MELD and PELD, as int8 ONNX."""
     from rapport.apps.train.text_emotion import train_text_emotion as run
 
-    run(data, out, seed=seed, teacher=teacher)
+    run(data, out, seed=seed, epochs=epochs, teachers=teacher)
 
 
 @train_app.command("transition")

@@ -71,6 +71,16 @@ PAUSE = "pause"
 """The symbol of a silent phoneme."""
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedSpeech:
+    """What a recogniser's encoder made of speech, for whoever reads more than words in it."""
+
+    states: NDArray[np.float32]
+    """(frames, width), one frame every 20 ms of speech; pauses that the recogniser skipped are left out."""
+    encoder: str
+    """The model that made them: states of one encoder mean nothing to the reader of another."""
+
+
 @dataclass(frozen=True)
 class Transcript:
     """What a recogniser heard. Empty `text` and no words mean that nobody spoke."""
@@ -79,6 +89,8 @@ class Transcript:
     words: tuple[Word, ...] = ()
     language: str = "en"
     no_speech_probability: float = 0.0
+    encoded: EncodedSpeech | None = field(default=None, compare=False, repr=False)
+    """The encoder's states where the recogniser has them; never part of a trace."""
 
 
 @dataclass(frozen=True)

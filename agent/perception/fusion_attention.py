@@ -20,6 +20,7 @@ import numpy as np
 
 from rapport.agent.perception.fusion import DOUBT, divide_classes, heaviest_first
 from rapport.agent.perception.knowledge import LEAST_SD, Floats, ekman_probabilities, of_each_modality
+from rapport.agent.perception.links import softmax
 from rapport.agent.stages import FusionCapabilities
 from rapport.persona.affect import EKMAN7, VAD, EmotionEstimate, Modality
 from rapport.persona.errors import ComponentError
@@ -97,7 +98,7 @@ def forward(weights: Mapping[str, Floats], rows: Floats, there: np.ndarray) -> t
         k = (tokens @ weights[f"{i}.k"]).reshape(-1, len(MODALITIES), HEADS, WIDTH // HEADS)
         v = (tokens @ weights[f"{i}.v"]).reshape(k.shape)
         scores = np.einsum("nhw,nmhw->nhm", q, k) / np.sqrt(WIDTH // HEADS)
-        attended = np.einsum("nhm,nmhw->nhw", _softmax(np.where(there[:, None], scores, -np.inf)), v)
+        attended = np.einsum("nhm,nmhw->nhw", softmax(np.where(there[:, None], scores, -np.inf)), v)
         joined = np.concatenate([attended.reshape(len(rows), WIDTH) @ weights[f"{i}.o"], query], axis=1)
         query = np.maximum(joined @ weights[f"{i}.join.weight"] + weights[f"{i}.join.bias"], 0.0)
 
@@ -105,12 +106,7 @@ def forward(weights: Mapping[str, Floats], rows: Floats, there: np.ndarray) -> t
         return query @ weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
     sd = NARROWEST_SD + (1.0 - NARROWEST_SD) / (1.0 + np.exp(-head("sd")))
-    return _softmax(head("labels")), np.tanh(head("mean")), sd
-
-
-def _softmax(x: Floats) -> Floats:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    return softmax(head("labels")), np.tanh(head("mean")), sd
 
 
 def _load(folder: Path) -> dict[str, Floats]:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rapport.agent.perception.links import softmax
 from rapport.agent.perception.text_model import (
     ContextTurn,
     Floats,
@@ -128,11 +129,6 @@ def pooled_weights(outputs: TextOutputs, settings: TextEmotionSettings) -> Float
 def class_sums(distributions: Floats) -> Floats:
     """Mass of each Ekman class in distributions over the 28: (n, 28) to (n, 7)."""
     return distributions @ np.eye(len(EKMAN7))[CLASS_OF]
-
-
-def softmax(x: Floats) -> Floats:
-    weights = np.exp(x - x.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def head_vad(z_scores: Floats, settings: TextEmotionSettings) -> Floats:

@@ -7,8 +7,10 @@ utterance's tokens are pooled, so the context can change how words are read but 
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -160,21 +162,19 @@ class TextEmotionModel:
         goemotions, ekman, vad, token_vad = (np.asarray(o, np.float64) for o in outputs)
         return TextOutputs(goemotions, ekman, vad), token_vad * (mask * (1 - segments))[..., None]
 
-    def run_all(
-        self, texts: Sequence[str], contexts: Sequence[Sequence[ContextTurn]] | None = None, batch: int = 64
-    ) -> TextOutputs:
-        """Outputs for many texts, each with the turns before it, in batches of similar length."""
+    def run_all(self, texts: Sequence[str], contexts: Sequence[Sequence[ContextTurn]] | None = None) -> TextOutputs:
+        """Outputs for many texts, each with the turns before it.
+
+        Each is read by itself, as in a conversation: int8 activations share one scale over a batch, and what a text
+        says must not depend on its neighbours.
+        """
         rows = self.tokenizer.encode([readable_words(text) for text in texts], contexts)
-        order: list[int] = np.argsort([len(row.ids) for row in rows], kind="stable").tolist()
-        n = len(texts)
-        all_outputs = TextOutputs(np.zeros((n, len(GOEMOTIONS28))), np.zeros((n, len(EKMAN7))), np.zeros((n, 3)))
-        for start in range(0, n, batch):
-            chosen = order[start : start + batch]
-            outputs, _ = self.run([rows[i] for i in chosen])
-            all_outputs.goemotions[chosen] = outputs.goemotions
-            all_outputs.ekman[chosen] = outputs.ekman
-            all_outputs.vad[chosen] = outputs.vad
-        return all_outputs
+        n = len(rows)
+        found = TextOutputs(np.zeros((n, len(GOEMOTIONS28))), np.zeros((n, len(EKMAN7))), np.zeros((n, 3)))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for k, (outputs, _) in enumerate(pool.map(self.run, ([row] for row in rows))):
+                found.goemotions[k], found.ekman[k], found.vad[k] = outputs.goemotions, outputs.ekman, outputs.vad
+        return found
 
 
 def readable_words(text: str) -> list[str]:

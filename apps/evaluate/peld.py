@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rapport.apps.evaluate.dialogues import Dialogue
 from rapport.apps.evaluate.tables import fault, label_in, read_tsv
-from rapport.persona.affect import EKMAN7
+from rapport.persona.affect import EKMAN7, AffectState, convert
 from rapport.persona.card import BigFive
 from rapport.persona.errors import ComponentError, InputError
 
@@ -132,6 +132,13 @@ def official_split(triples: Sequence[Triple]) -> tuple[list[int], list[int], lis
     except ValueError as error:
         raise InputError(f"these {len(labels)} rows cannot be split as PELD was ({error}); use --split given") from None
     return [int(i) for i in train], [int(i) for i in valid], [int(i) for i in test]
+
+
+def label_of(state: AffectState) -> str:
+    """The Ekman label that a state counts as: what its label head says, or else the nearest point (`vad_to_emo`)."""
+    if state.distribution is None:
+        return EKMAN7.nearest(state.emotion)
+    return convert(state.distribution, EKMAN7).label
 
 
 def scenes(triples: Sequence[Triple]) -> NDArray[np.int64]:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from rapport.agent.stages import EmotionTransition
 from rapport.apps.evaluate.metrics import accuracy, bootstrap, interval, macro_f1_of_occurring, one_hot
-from rapport.apps.evaluate.peld import ROLES, Triple, scenes
-from rapport.persona.affect import EKMAN7, AffectState, EmotionDistribution, EmotionEstimate, convert
+from rapport.apps.evaluate.peld import ROLES, Triple, label_of, scenes
+from rapport.persona.affect import EKMAN7, AffectState, EmotionDistribution, EmotionEstimate
 from rapport.persona.big_five import TRAITS, BigFive
 from rapport.persona.card import Persona
 from rapport.persona.errors import InputError
@@ -87,7 +87,7 @@ def personality_ablation(triples: Sequence[Triple], transition: EmotionTransitio
     def told(traits: Callable[[Triple], BigFive]) -> NDArray[np.bool_]:
         personas = [Persona(name=triple.agent, big_five=traits(triple)) for triple in triples]
         felt = [after for _, after in _steps(triples, transition, personas)]
-        return one_hot([EKMAN7.index(_label(state)) for state in felt], len(EKMAN7))
+        return one_hot([EKMAN7.index(label_of(state)) for state in felt], len(EKMAN7))
 
     def passed_on(by: int) -> Callable[[Triple], BigFive]:
         return lambda triple: _big_five(ROLES[roles[(roles.index(triple.agent) + by) % len(roles)]])
@@ -167,12 +167,6 @@ def _steps(
 
 def _certain(label: str) -> EmotionDistribution:
     return EmotionDistribution.certain(EKMAN7, label)
-
-
-def _label(state: AffectState) -> str:
-    if state.distribution is None:
-        return EKMAN7.nearest(state.emotion)
-    return convert(state.distribution, EKMAN7).label
 
 
 def _big_five(ocean: Sequence[float]) -> BigFive:

@@ -13,13 +13,13 @@ from typing import Protocol
 
 import numpy as np
 
+from rapport.agent.perception.links import sigmoid, softmax
 from rapport.agent.perception.text import (
     MODEL_FOLDER,
     MiniLMEmotion,
     TextEmotionSettings,
     combined_vad,
     pooled_weights,
-    softmax,
 )
 from rapport.agent.perception.text_model import ContextTurn, TextOutputs
 from rapport.agent.registry import create
@@ -105,7 +105,7 @@ class MiniLMReadings:
         return self.outputs.vad * self.emobank_sd + self.emobank_mean
 
     def goemotions(self) -> Flags:
-        p = 1.0 / (1.0 + np.exp(-self.outputs.goemotions / self.settings.temperature))
+        p = sigmoid(self.outputs.goemotions / self.settings.temperature)
         return p > self.settings.thresholds
 
     def estimates(self) -> list[EmotionEstimate]:

@@ -30,7 +30,7 @@ from rapport.apps.evaluate.metrics import (
     macro_f1_of_occurring,
     mean_f1_by_support,
 )
-from rapport.apps.evaluate.peld import OFFICIAL_ROWS, Triple, official_split, read_peld, scenes
+from rapport.apps.evaluate.peld import OFFICIAL_ROWS, Triple, label_of, official_split, read_peld, scenes
 from rapport.apps.evaluate.published import PELD
 from rapport.apps.evaluate.reading import TextReader
 from rapport.apps.evaluate.report import (
@@ -43,7 +43,7 @@ from rapport.apps.evaluate.report import (
     majority,
     progress_of,
 )
-from rapport.persona.affect import EKMAN7, AffectState, EmotionDistribution, EmotionEstimate, convert
+from rapport.persona.affect import EKMAN7, AffectState, EmotionDistribution, EmotionEstimate
 from rapport.persona.card import Persona
 from rapport.persona.transition import TransitionRequest, at_rest
 
@@ -72,7 +72,7 @@ def peld(file: Path, transition: str, emotion: str, split: Split) -> Report:
     seconds = time.perf_counter() - began_s + reader.seconds
 
     given = flags([t.emotions[2] for t in triples], EKMAN7.labels)
-    found = flags([_label(state) for state in felt], EKMAN7.labels)
+    found = flags([label_of(state) for state in felt], EKMAN7.labels)
     nearest = flags([EKMAN7.nearest(state.emotion) for state in felt], EKMAN7.labels)
     held = flags([t.emotions[0] for t in triples], EKMAN7.labels)
     mirrored = flags([t.emotions[1] for t in triples], EKMAN7.labels)
@@ -122,12 +122,6 @@ def _steps(
 
     with progress_of(told, len(triples)) as done:
         return asyncio.run(all_of_them())
-
-
-def _label(state: AffectState) -> str:
-    if state.distribution is None:
-        return EKMAN7.nearest(state.emotion)
-    return convert(state.distribution, EKMAN7).label
 
 
 def _macro_gain(found: Flags, held: Flags, given: Flags) -> Any:

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rapport.agent.perception.text import MiniLMEmotion, TextEmotionSettings, softmax
+from rapport.agent.perception.links import sigmoid, softmax
+from rapport.agent.perception.text import MiniLMEmotion, TextEmotionSettings
 from rapport.agent.perception.text_model import (
     CONTEXT_TOKENS,
     CONTEXT_TURNS,
     MAX_TOKENS,
     ContextTurn,
+    Floats,
     TextEmotionModel,
     TextTokenizer,
     readable_words,
 )
-from rapport.apps.train.text_emotion_calibration import Corpora, DevelopmentOutputs, calibrate, score, sigmoid
+from rapport.apps.train.text_emotion_calibration import Corpora, DevelopmentOutputs, calibrate, score
 from rapport.apps.train.text_emotion_card import model_card
 from rapport.apps.train.text_emotion_network import (
     BATCH,
@@ -43,9 +46,9 @@ if TYPE_CHECKING:
 
 
 TRUST = 0.5
-"""Share of a teacher's view in what a head is to say of the texts of its own corpus; annotators have the rest."""
+"""Share of the teachers' view in what a head is to say of the texts of its own corpus; annotators have the rest."""
 HEARSAY = 0.3
-"""Weight of a teacher's view on texts that annotators say nothing about to a head."""
+"""Weight of the teachers' view on texts that annotators say nothing about to a head."""
 
 
 def train_text_emotion(
@@ -53,7 +56,7 @@ def train_text_emotion(
     out: Path,
     *,
     seed: int = 0,
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
     epochs: int = 3,
     threads: int = 2,
     max_steps: int | None = None,
@@ -61,13 +64,14 @@ def train_text_emotion(
     """Train on the folders goemotions, emobank, meld and peld of `data`, and write the folder that ships to `out`.
 
     `out` receives model.onnx (int8), tokenizer.json, config.json and MODEL_CARD.md; the contents of config.json are
-    returned. The same seed, threads, processor and versions give the same weights. A `teacher` is the folder of an
-    earlier model: annotators disagree, and what a model makes of all their labels together is less noisy than each
-    (born-again networks, Furlanello et al. 2018, arXiv 1805.04770). It also tells each head about the others' texts.
+    returned. The same seed, threads, processor and versions give the same weights. `teachers` are folders of
+    earlier models, whose mean view is learned: annotators disagree, and what models make of all their labels together
+    is less noisy than each (born-again networks, Furlanello et al. 2018, arXiv 1805.04770). They also tell each head
+    about the others' texts.
 
     Raises:
         InputError: a file of the corpora is missing or not in its released format.
-        ComponentError: the packages of the extra `train` are not installed, or the teacher's folder is no model.
+        ComponentError: the packages of the extra `train` are not installed, or a teacher's folder is no model.
     """
     corpora = Corpora.read(data)
     encoder_folder = _encoder_folder()
@@ -79,14 +83,14 @@ def train_text_emotion(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     given = _examples(corpora, TextTokenizer(encoder_folder / "tokenizer.json"))
-    examples = given if teacher is None else _taught(given, corpora, MiniLMEmotion(str(teacher)))
+    examples = _taught(given, corpora, [MiniLMEmotion(str(folder)) for folder in teachers]) if teachers else given
     network = build_network(encoder_folder)
     with Progress() as progress:
         fit(network, examples, seed=seed, epochs=epochs, max_steps=max_steps, progress=progress)
         writing = progress.add_task("quantising, calibrating, comparing with a frozen encoder", total=None)
-        run = {"seed": seed, "epochs": epochs, "threads": threads, "max_steps": max_steps}
-        if teacher is not None:
-            run["teacher"] = json.loads((teacher / "config.json").read_text("utf-8"))["training"]
+        run: dict[str, Any] = {"seed": seed, "epochs": epochs, "threads": threads, "max_steps": max_steps}
+        if teachers:
+            run["teachers"] = [json.loads((t / "config.json").read_text("utf-8"))["training"] for t in teachers]
         config = write_model(network, encoder_folder, corpora, given, out, training=run)
         progress.update(writing, total=1, completed=1)
     return config
@@ -108,9 +112,9 @@ def write_model(
     import transformers
 
     out.mkdir(parents=True, exist_ok=True)
-    export_int8(network, encoder_folder, out / "model.onnx", examples.rows[:2])
+    export_int8(network, out / "model.onnx", examples.rows[:2])
     _write_tokenizer(encoder_folder / "tokenizer.json", out / "tokenizer.json")
-    model = TextEmotionModel(out, threads=torch.get_num_threads())
+    model = TextEmotionModel(out)
     outputs = DevelopmentOutputs.of(model.run_all, corpora)
     settings = calibrate(outputs, corpora)
     baseline = DevelopmentOutputs.of(frozen_baseline(encoder_folder, model.tokenizer, examples, seed=0), corpora)
@@ -168,20 +172,27 @@ def _examples(corpora: Corpora, tokenizer: TextTokenizer) -> Examples:
     return Examples(rows, goemotions, ekman, vad, np.eye(3, dtype=np.float32)[corpus])
 
 
-def _taught(given: Examples, corpora: Corpora, teacher: MiniLMEmotion) -> Examples:
-    """What annotators and the teacher say together; where annotators are silent the teacher alone, with less weight."""
+def _taught(given: Examples, corpora: Corpora, teachers: Sequence[MiniLMEmotion]) -> Examples:
+    """What annotators and teachers say together; where annotators are silent the teachers alone, with less weight."""
+    views = zip(*(_view(teacher, corpora) for teacher in teachers), strict=True)
+    own = given.weights
+    goemotions, ekman, vad = (
+        np.where(own[:, [k]] > 0, (1 - TRUST) * told + TRUST * mean, mean).astype(np.float32)
+        for k, (told, mean) in enumerate(
+            zip((given.goemotions, given.ekman, given.vad), (np.mean(view, axis=0) for view in views), strict=True)
+        )
+    )
+    return Examples(given.rows, goemotions, ekman, vad, np.where(own > 0, own, HEARSAY).astype(np.float32))
+
+
+def _view(teacher: MiniLMEmotion, corpora: Corpora) -> tuple[Floats, Floats, Floats]:
+    """What a teacher says of all texts: probabilities of the 28, a distribution over the seven, z-scores of VAD."""
     outputs, settings = teacher.model.run_all(*_texts(corpora)), teacher.settings
-    views = (
+    return (
         sigmoid(outputs.goemotions / settings.temperature),
         softmax(outputs.ekman / settings.ekman_temperature),
         outputs.vad,
     )
-    own = given.weights
-    goemotions, ekman, vad = (
-        np.where(own[:, [k]] > 0, (1 - TRUST) * told + TRUST * view, view).astype(np.float32)
-        for k, (told, view) in enumerate(zip((given.goemotions, given.ekman, given.vad), views, strict=True))
-    )
-    return Examples(given.rows, goemotions, ekman, vad, np.where(own > 0, own, HEARSAY).astype(np.float32))
 
 
 def _plain(settings: TextEmotionSettings) -> dict[str, Any]:

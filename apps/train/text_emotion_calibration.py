@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rapport.agent.perception.links import sigmoid, softmax
 from rapport.agent.perception.text import (
     CLASS_OF,
     LABEL_VADS,
@@ -26,7 +27,6 @@ from rapport.agent.perception.text import (
     label_vad,
     label_weights,
     pooled_weights,
-    softmax,
 )
 from rapport.agent.perception.text_model import Floats, TextOutputs
 from rapport.apps.evaluate.corpora import LabelledTexts, read_emobank, read_goemotions
@@ -247,10 +247,6 @@ def _classes(outputs: TextOutputs, settings: TextEmotionSettings) -> Floats:
 
 def _in_classes(flags: Flags) -> Flags:
     return (flags.astype(int) @ np.eye(len(EKMAN7), dtype=int)[CLASS_OF]) > 0
-
-
-def sigmoid(x: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-x))
 
 
 def choose_thresholds(p: Floats, given: Flags) -> Floats:

@@ -15,18 +15,6 @@ def model_card(config: dict[str, Any]) -> str:
     texts = {name: f"{n:,}" for name, n in training["texts"].items()}
     stopped = f", stopped after {training['max_steps']} steps" if training["max_steps"] else ""
 
-    teacher = training.get("teacher")
-    taught = (
-        f"""
-The targets are the annotators' and a teacher's in equal parts, the teacher being a model of an earlier run of the same
-command (seed {teacher["seed"]}, without a teacher; born-again networks, Furlanello et al. 2018, arXiv 1805.04770). On
-texts that annotators say nothing about to a head, the teacher's view alone counts, with a weight of 0.3.
-"""
-        if teacher
-        else ""
-    )
-    second = " --teacher FIRST --seed 1" if teacher else ""
-
     def row(name: str, ours: list[float], theirs: list[float]) -> str:
         return f"| {name} | {_interval(ours)} | {_interval(theirs)} |"
 
@@ -70,14 +58,14 @@ were left out of training, in whichever corpus they stood.
 
 ## Training
 
-`rapport train text-emotion --data DIR --out DIR{second}`: seed {training["seed"]}, {training["epochs"]} epochs{stopped}
-and {training["threads"]} threads, batches of {training["batch"]} that mix the tasks, {training["tokens"]} tokens of
-text and {training["context_tokens"]} of up to {training["context_turns"]} earlier turns, AdamW at
-{training["encoder_rate"]:g} with layer decay. Utterances of dialogues are learned with their context and without; a
+`{_command(training, "DIR")}`:
+{training["epochs"]} epochs{stopped}, {training["threads"]} threads, batches of {training["batch"]} that mix the tasks,
+{training["tokens"]} tokens of text and {training["context_tokens"]} of up to {training["context_turns"]} earlier turns,
+AdamW at {training["encoder_rate"]:g} with layer decay. Utterances of dialogues are learned with their context and without; a
 fifth of the other texts get a foreign one, so that what is said of the utterance depends on it alone. Mean pooling over
 the utterance's tokens, one linear head a task. Weights are quantised per channel to int8 of which seven bits are used,
 so that processors without VNNI do not overflow.
-{taught}
+{_taught(training.get("teachers", []))}
 ## Scores on development data
 
 The quantised file, one run with seed {training["seed"]}; 95 % bootstrap intervals in brackets. Thresholds are
@@ -126,6 +114,28 @@ weights below were chosen on these development texts; where that could flatter a
 - Rare labels (grief, pride, relief, nervousness) are weak. Irony and quoted feelings are read literally.
 - Beyond {training["max_tokens"]} tokens only the beginning and the end are read.
 - Not a diagnostic instrument: it must not decide about people.
+"""
+
+
+def _command(training: dict[str, Any], out: str) -> str:
+    """The command that made a model, its teachers being called by their seeds."""
+    teachers = "".join(f" --teacher SEED{teacher['seed']}" for teacher in training.get("teachers", []))
+    epochs = training["epochs"]
+    return f"rapport train text-emotion --data DIR --out {out} --seed {training['seed']} --epochs {epochs}{teachers}"
+
+
+def _taught(teachers: list[dict[str, Any]]) -> str:
+    if not teachers:
+        return ""
+    commands = "\n".join(_command(teacher, f"SEED{teacher['seed']}") for teacher in teachers)
+    return f"""
+The targets are the annotators' and the teachers' mean view in equal parts (born-again networks, Furlanello et al. 2018,
+arXiv 1805.04770). On texts that annotators say nothing about to a head, the teachers' view alone counts, with a weight
+of 0.3. The teachers are earlier runs of the same command:
+
+```
+{commands}
+```
 """
 
 

@@ -25,6 +25,7 @@ from rapport.agent import events as ev
 from rapport.agent import registry
 from rapport.agent.clock import Clock, SystemClock
 from rapport.agent.config import AgentConfig, StageConfig
+from rapport.agent.draft import Draft
 from rapport.agent.perception.fusion import PrecisionFusion
 from rapport.agent.perception.smoothing import SmoothedFeeling
 from rapport.agent.registry import ComponentPool, shared_pool
@@ -91,7 +92,6 @@ class Agent:
         self._last_record: TurnRecord | None = None
         self._turn: Turn | None = None
         """The turn in flight, or the last one."""
-        self._busy = False
         self._saving = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock: asyncio.Lock | None = None
@@ -169,23 +169,23 @@ class Agent:
         With `draw` false the face track comes without pictures. Leaving the iteration early interrupts the turn after
         the last clause that was taken.
         """
-        try:
-            fit = prepared(utterance, self.config)
-        except InputError as error:
-            yield ev.Refused(str(error))
-            return
-        given_at_s = self.clock.now_s()
-        async with self._one_at_a_time():
-            self.turns += 1
-            self._turn = Turn(self, fit, self.turns, draw=draw, given_at_s=given_at_s)
-            self._busy = True
-            try:
-                async with aclosing(self._turn.events()) as stream:
-                    async for event in stream:
-                        yield event
-            finally:
-                self._busy = False
-                self.silent_since_s = self.clock.now_s()
+        async with aclosing(self.draft(utterance, draw=draw).events()) as stream:
+            async for event in stream:
+                yield event
+
+    def draft(self, utterance: Utterance | str, *, draw: bool = True, given_at_s: float | None = None) -> Draft:
+        """Begin to answer before it is sure that the person has finished; see `rapport.agent.draft`.
+
+        `given_at_s`: when the person gave the utterance, by the agent's clock; now when not said. A draft waits for the
+        turn before it to end, and the next turn waits for the draft: take its events, or discard it.
+        """
+        return Draft(self, utterance, draw=draw, given_at_s=given_at_s)
+
+    def take(self, turn: Turn) -> None:
+        """A draft has become the agent's next turn."""
+        self.turns += 1
+        self._turn = turn
+        turn.confirm()
 
     def interrupt(self, heard_until_s: float | None = None) -> None:
         """The person breaks in. `heard_until_s`: how much of the reply they have heard, in seconds of its audio.
@@ -211,9 +211,14 @@ class Agent:
     ) -> AsyncGenerator[ev.Event, None]:
         """Hold a conversation over a stream of microphone frames (float32 mono, 16 kHz, any length).
 
-        Each utterance that the endpointer finds is answered; speech during an answer interrupts it. `played_s` tells
-        how many seconds of the current reply have been played; without it, playback is taken to run since the first
-        clause was handed out. Ends when the frames end and the last answer is complete.
+        While the person speaks, `Hearing` tells the words so far. What they say is answered when they have finished;
+        the answer is prepared at the first pause that may be the end. Speech during an answer holds it (`Held`: fall
+        silent at once). Words then interrupt it (`Interrupted`: forget the rest); a backchannel ("mm-hm") or a noise
+        does not, and the answer goes on where it stopped (`Resumed`).
+
+        `played_s` tells how many seconds of the current reply have been played; without it, playback is taken to run
+        since the first clause was handed out, but for the time that it is held. Ends when the frames end and the last
+        answer is complete.
         """
         from rapport.agent.listening import listen
 
@@ -221,11 +226,17 @@ class Agent:
             async for event in stream:
                 yield event
 
-    def _one_at_a_time(self) -> asyncio.Lock:
+    def one_at_a_time(self) -> asyncio.Lock:
+        """What a turn holds from its beginning to its end.
+
+        Raises:
+            StageError: the agent is in a turn on another event loop.
+        """
         loop = asyncio.get_running_loop()
         with self._guard:
             if self._lock is None or self._loop is not loop:
-                if self._busy:
+                held = self._lock is not None and self._lock.locked()
+                if held and self._loop is not None and not self._loop.is_closed():
                     raise StageError("this agent is in a turn on another event loop; use one agent per conversation")
                 self._lock, self._loop = asyncio.Lock(), loop
             return self._lock

@@ -1,8 +1,10 @@
 """What a turn emits: typed events on one stream, for a terminal, a page, a test and a simulation alike.
 
-The order within a turn: Heard, Perceived, Felt, Planned, then for each clause Clause, Spoken, Face and its Frames, and
-last Done. Stages overlap, so events of neighbouring clauses interleave; `Failed` may stand anywhere, `Interrupted`
-comes before Done. Times on the *reply clock* count seconds from the first sample of the reply's first clause.
+In a spoken conversation Listening and Hearing tell of the person's voice, at any time; during a reply, Held comes with
+it, and then Resumed or Interrupted. The order within a turn: Heard, Perceived, Felt, Planned, then for each clause
+Clause, Spoken, Face and its Frames, and last Done. Stages overlap, so events of neighbouring clauses interleave;
+`Failed` may stand anywhere, `Interrupted` comes before Done. Times on the *reply clock* count seconds from the first
+sample of the reply's first clause.
 """
 
 from __future__ import annotations
@@ -27,7 +29,27 @@ from rapport.speech.audio import Audio, SpokenClause, Transcript
 
 @dataclass(frozen=True)
 class Listening:
-    """The microphone hears the person begin to speak. Only `Agent.listen` emits it."""
+    """The microphone hears the person begin to speak. Like the next three, only `Agent.listen` emits it."""
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Words while the person still speaks: `stable` ones will not change, `tentative` ones may."""
+
+    stable: str
+    tentative: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """Somebody speaks while the reply is heard: fall silent at once, and keep the rest of it."""
+
+    heard_until_s: float
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """It was a backchannel or a noise: play the reply on from where it was held."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +170,9 @@ class Reply:
 
 Event: TypeAlias = (
     Listening
+    | Hearing
+    | Held
+    | Resumed
     | Refused
     | Heard
     | Perceived

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 async def perceive(agent: Agent, heard: PersonTurn, silence_s: float, report: Report) -> Perceived:
     """What the agent's recognisers perceive of a turn that came after so many seconds without one.
 
-    Moves `agent.person_feeling` on. The time that answers take does not count there: how fast a machine is must not
-    change what it believes.
+    The time that answers take does not count there: how fast a machine is must not change what it believes. The agent
+    stays as it is: a turn that is only a draft may yet be thrown away.
     """
     estimates = await asyncio.gather(*(_estimate(runner, heard, report) for runner in agent.emotion_runners))
     present = [estimate for estimate in estimates if estimate is not None]
     fused = await _fused(agent, present, report)
-    agent.person_feeling = smoothed(agent.person_feeling, fused, silence_s)
+    feeling = smoothed(agent.person_feeling, fused, silence_s)
     modalities: dict[Modality, EmotionEstimate] = {m: _one(m, e) for m, e in of_each_modality(present).items()}
-    return perceived(heard.transcript.text, modalities, fused, agent.person_feeling)
+    return perceived(heard.transcript.text, modalities, fused, feeling)
 
 
 def perceived(

@@ -46,6 +46,8 @@ class Utterance:
     text: str | None = None
     audio: Audio | None = None
     frames: tuple[NDArray[np.uint8], ...] = ()
+    transcript: Transcript | None = None
+    """The words of `audio`, where they were recognised while it was being spoken."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from rapport.persona.affect import EKMAN7, VAD, AffectState, EmotionEstimate, Ev
 from rapport.persona.card import FaceCard, Persona
 from rapport.persona.transition import HoldTransition, TransitionRequest
 from rapport.speech.audio import (
+    RECOGNITION_RATE_HZ,
     Audio,
     Phoneme,
     RecognizerCapabilities,
@@ -46,6 +47,7 @@ from rapport.speech.audio import (
     VoiceProfile,
     Word,
 )
+from rapport.speech.endpointing import SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted
 
 T = TypeVar("T")
 
@@ -121,6 +123,51 @@ class _Fake:
             await asyncio.get_running_loop().create_future()
         elif self.fails is not None:
             raise self.fails.with_traceback(None)
+
+
+class FakeEndpointer:
+    """Hears speech in frames whose first sample is not zero.
+
+    A silence may be the end from its first frame on, and is the end after `patience_s`.
+    """
+
+    def __init__(self, patience_s: float = 0.2) -> None:
+        self.patience_s = patience_s
+        self.words: list[str] = []
+        """What it was told of the words so far."""
+        self._frames: list[NDArray[np.float32]] = []
+        self._at_s = self._silent_s = 0.0
+
+    @property
+    def speaking(self) -> bool:
+        return bool(self._frames)
+
+    def utterance(self) -> Audio:
+        return Audio(np.concatenate([np.zeros(0, np.float32), *self._frames]), RECOGNITION_RATE_HZ)
+
+    def heard_words(self, text: str) -> None:
+        self.words.append(text)
+
+    def push(self, frame: NDArray[np.float32]) -> list[SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded]:
+        frame_s = len(frame) / RECOGNITION_RATE_HZ
+        self._at_s += frame_s
+        if frame[0] != 0.0:
+            paused, self._silent_s = self._silent_s > 0.0, 0.0
+            self._frames.append(frame)
+            if len(self._frames) == 1:
+                return [SpeechStarted(self._at_s)]
+            return [SpeechResumed(self._at_s)] if paused else []
+        if not self._frames:
+            return []
+        self._silent_s += frame_s
+        if self._silent_s >= self.patience_s:
+            return self.flush()
+        return [SpeechPaused(self.utterance(), self._at_s)] if self._silent_s == frame_s else []
+
+    def flush(self) -> list[SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded]:
+        audio, spoke = self.utterance(), self.speaking
+        self._frames, self._silent_s = [], 0.0
+        return [SpeechEnded(audio, self._at_s)] if spoke else []
 
 
 class FakeRecognizer(_Fake):

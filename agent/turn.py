@@ -2,7 +2,8 @@
 
     recognise -> (perceive | recall) -> feel -> write -> speak -> animate and draw -> remember
 
-`Turn.events` is the stream that the outside reads. `Turn.interrupt` may come at any moment.
+`Turn.events` is the stream that the outside reads. `Turn.interrupt` may come at any moment. A turn works before anybody
+reads it, but the agent's state, its history and its memory stay as they were until `Turn.confirm`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from rapport.agent.trace import (
 )
 from rapport.avatar.face import FaceTrack
 from rapport.memory.records import Exchange
-from rapport.persona.affect import EmotionEstimate
+from rapport.persona.affect import AffectState, EmotionEstimate
 from rapport.persona.transition import TransitionRequest, decayed
 from rapport.speech.audio import Audio, SpokenClause, Transcript, VoiceProfile
 from rapport.speech.files import resample
@@ -75,6 +76,8 @@ class _Findings:
     """What a turn has found out so far; the trace is written from it."""
 
     perceived: ev.Perceived
+    felt: AffectState
+    """The agent's feeling: as it was before the turn, until the turn has moved it."""
     transcript: Transcript = field(default_factory=lambda: Transcript(""))
     recalled: Sequence[Exchange] = ()
     plan: EmpathyPlan | None = None
@@ -86,7 +89,7 @@ class _Findings:
 
 
 class Turn:
-    """A turn in flight. Made by `Agent`, used once."""
+    """A turn in flight, begun as it is made. Made by `Draft`, used once."""
 
     def __init__(self, agent: Agent, utterance: Utterance, number: int, *, draw: bool, given_at_s: float) -> None:
         self._agent = agent
@@ -96,9 +99,9 @@ class Turn:
         self._seed = (agent.seed * 1_000_003 + number) & 0x7FFF_FFFF
         self._began_s = given_at_s
         self._before = agent.state
-        self._found = _Findings(perceived("", {}, EmotionEstimate.unknown(), agent.person_feeling))
+        self._found = _Findings(perceived("", {}, EmotionEstimate.unknown(), agent.person_feeling), agent.state)
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(agent.config.queue_items * 16)
-        self._answering: asyncio.Task[None] | None = None
+        self._confirmed = asyncio.Event()
         self._interrupted = False
         self._heard_until_s: float | None = None
         self._taken_written = 0
@@ -110,12 +113,24 @@ class Turn:
         self._voice_tried = asyncio.Event()
         if "voice" not in agent.runners:
             self._voice_tried.set()
+        self._answering: asyncio.Task[None] = asyncio.create_task(self._answer())
+        self._producer = asyncio.create_task(self._produce())
 
     # ------------------------------------------------------------------------------------------------ from outside
 
+    def confirm(self) -> None:
+        """The turn is wanted: from now on it moves the agent."""
+        self._confirmed.set()
+        self._commit()
+
+    async def discard(self) -> None:
+        """The turn is not wanted: it stops, and nothing of it remains."""
+        self._producer.cancel()
+        await asyncio.wait({self._producer})
+
     async def events(self) -> AsyncGenerator[ev.Event, None]:
         """The turn's events. Leaving the iteration early counts as an interruption after the last clause taken."""
-        producer = asyncio.create_task(self._produce())
+        producer = self._producer
         try:
             while (item := await self._queue.get()) is not None:
                 if isinstance(item, BaseException):
@@ -147,21 +162,20 @@ class Turn:
             return
         self._interrupted = True
         self._heard_until_s = heard_until_s
-        if self._answering is not None and self._recognised:
+        if self._recognised:
             self._answering.cancel()
 
     # ------------------------------------------------------------------------------------------------- the producer
 
     async def _produce(self) -> None:
         try:
-            self._answering = asyncio.create_task(self._answer())
             await asyncio.wait({self._answering})
             if not self._answering.cancelled() and (error := self._answering.exception()) is not None:
                 raise error
+            await self._confirmed.wait()
             await self._settle()
         except BaseException as error:
-            if self._answering is not None:
-                self._answering.cancel()
+            self._answering.cancel()
             self._drop_pending()
             self._queue.put_nowait(error)
             raise
@@ -190,6 +204,8 @@ class Turn:
         text, audio = self._utterance.text, self._utterance.audio
         if text is not None:
             found.transcript = Transcript(text)
+        elif self._utterance.transcript is not None:
+            found.transcript = self._utterance.transcript
         elif audio is not None:
             heard = await runner.call(
                 lambda component: component.transcribe(audio), check_transcript, self._report, without="no words"
@@ -202,6 +218,7 @@ class Turn:
         heard = PersonTurn(self._found.transcript, self._utterance.audio, self._utterance.frames, self._context())
         silence_s = self._began_s - self._agent.silent_since_s
         self._found.perceived = await perceive(self._agent, heard, silence_s, self._report)
+        self._commit()
 
     async def _recall(self) -> None:
         agent, text = self._agent, self._found.transcript.text
@@ -237,15 +254,22 @@ class Turn:
         state = await agent.runners["transition"].call(
             lambda component: component.step(request), check_state, self._report, without="a calming feeling"
         )
-        agent.state = state or decayed(self._before, agent.persona, agent.clock.now_s())
-        await self._emit(ev.Felt(self._before, agent.state))
+        found.felt = state or decayed(self._before, agent.persona, agent.clock.now_s())
+        self._commit()
+        await self._emit(ev.Felt(self._before, found.felt))
+
+    def _commit(self) -> None:
+        """What the turn has found out so far becomes the agent's, once the turn is wanted."""
+        if self._confirmed.is_set():
+            self._agent.person_feeling = self._found.perceived.smoothed
+            self._agent.state = self._found.felt
 
     async def _write(self, texts: asyncio.Queue[str | None]) -> None:
         agent, found = self._agent, self._found
         request = ReplyRequest(
             text=found.transcript.text,
             perceived=found.perceived.fused,
-            felt=agent.state,
+            felt=found.felt,
             persona=agent.persona,
             history=tuple(agent.history),
             recalled=tuple(found.recalled),
@@ -293,7 +317,7 @@ class Turn:
         while (text := await texts.get()) is not None:
             if runner is not None:
                 clause = await runner.call(
-                    lambda component, text=text: component.speak(text, agent.state, profile, self._seed),
+                    lambda component, text=text: component.speak(text, found.felt, profile, self._seed),
                     check_spoken,
                     self._report,
                     without="text alone",
@@ -317,7 +341,7 @@ class Turn:
             if animation is None:
                 continue
             track = await animation.call(
-                lambda component, s=spoken: component.animate(s.clause, agent.state, s.start_s, self._seed),
+                lambda component, s=spoken: component.animate(s.clause, found.felt, s.start_s, self._seed),
                 lambda track, s=spoken: check_track(track, s.clause),
                 self._report,
                 without="the voice alone",
@@ -386,7 +410,7 @@ class Turn:
         return ev.Reply(
             text=text,
             plan=found.plan,
-            felt=self._agent.state,
+            felt=found.felt,
             perceived=found.perceived.fused,
             clauses=clauses,
             audio=_joined_audio(clauses),
@@ -411,8 +435,8 @@ class Turn:
             perceived=PerceivedRecord.of(found.perceived),
             felt=FeltRecord(
                 before=AffectRecord.of(self._before),
-                after=AffectRecord.of(agent.state),
-                because={axis: dict(parts) for axis, parts in agent.state.because.items()},
+                after=AffectRecord.of(found.felt),
+                because={axis: dict(parts) for axis, parts in found.felt.because.items()},
             ),
             plan=PlanRecord(
                 event=plan.event, emotion=plan.emotion, cause=plan.cause, goal=plan.goal, strategy=plan.strategy

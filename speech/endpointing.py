@@ -1,9 +1,10 @@
 """When a person begins and stops to speak: Silero voice activity, and the small state machine that listens to it.
 
-    probabilities (one per 32 ms) -> SpeechGate -> started / ended        pure, no model, no sound
-    microphone frames -> Endpointer -> SpeechStarted / SpeechEnded        keeps the sound of the utterance
+    probabilities (one per 32 ms) -> SpeechGate -> started, paused, resumed, ended     pure, no model, no sound
+    microphone frames -> Endpointer -> SpeechStarted, SpeechPaused, ...                keeps the sound of the utterance
 
-For sound that is there as a whole, `speech_windows` finds what a recogniser needs to hear of it.
+How much silence ends an utterance depends on its words and its melody: see `turn_taking.py`. For sound that is there as
+a whole, `speech_windows` finds what a recogniser needs to hear of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from rapport.persona.errors import InputError
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio
+from rapport.speech.turn_taking import CANNOT_TELL, completeness, final_fall, silence_needed_s
 
 FRAME_SAMPLES = 512
 """What Silero v6 takes at a time: 32 ms at 16 kHz."""
@@ -37,13 +39,16 @@ MIN_SURE_FRAMES = 3
 MAYBE_SPEECH = 0.15
 """Around sure speech, frames of at least this probability belong to it."""
 
+_MELODY_FRAMES = round(1.5 / FRAME_S)
+"""The end of an utterance in which its melody is looked for."""
+
 
 @dataclass(frozen=True)
 class EndpointingPolicy:
     """When speech counts as begun and as over.
 
     Raises:
-        InputError: thresholds outside 0 < end <= start < 1, or a duration that is negative or too short to use.
+        InputError: thresholds outside 0 < end <= start < 1, or durations that are negative or out of order.
     """
 
     start_threshold: float = 0.5
@@ -52,22 +57,28 @@ class EndpointingPolicy:
     """Probability below which speech turns into silence; lower than the start so that it does not flutter."""
     min_speech_s: float = 0.12
     """Speech must last so long before it counts: shorter is a click or a knock. This is also the delay of barge-in."""
-    min_silence_s: float = 0.6
-    """Silence must last so long before the utterance is over: longer waits for the hesitant, shorter answers sooner."""
+    likely_silence_s: float = 0.2
+    """Silence after which the person may have finished, and the reply may be prepared."""
+    min_silence_s: float = 0.35
+    """Silence that ends a finished sentence whose melody falls: longer suits the hesitant, shorter answers sooner."""
+    max_silence_s: float = 1.4
+    """Silence that ends anything, even a sentence that hangs on "and"."""
     pre_roll_s: float = 0.3
     """Sound kept from before the first frame of speech: soft beginnings are found late."""
     post_roll_s: float = 0.25
-    """Sound kept from after the last frame of speech."""
+    """Sound kept from after the last frame of speech, as far as it is there when the pause is noticed."""
     max_utterance_s: float = 30.0
     """Speech that goes on for longer is handed over in parts."""
 
     def __post_init__(self) -> None:
         if not 0 < self.end_threshold <= self.start_threshold < 1:
             raise InputError("endpointing thresholds must satisfy 0 < end_threshold <= start_threshold < 1")
-        if min(self.min_speech_s, self.pre_roll_s, self.post_roll_s) < 0 or self.min_silence_s < FRAME_S:
-            raise InputError(f"endpointing durations must be >= 0, and min_silence_s at least {FRAME_S:g}")
-        if self.max_utterance_s < self.min_speech_s + self.min_silence_s:
-            raise InputError("max_utterance_s must be longer than min_speech_s + min_silence_s")
+        if min(self.min_speech_s, self.pre_roll_s, self.post_roll_s) < 0 or self.likely_silence_s < FRAME_S:
+            raise InputError(f"endpointing durations must be >= 0, and likely_silence_s at least {FRAME_S:g}")
+        if not self.likely_silence_s <= self.min_silence_s <= self.max_silence_s:
+            raise InputError("endpointing needs likely_silence_s <= min_silence_s <= max_silence_s")
+        if self.max_utterance_s < self.min_speech_s + self.max_silence_s:
+            raise InputError("max_utterance_s must be longer than min_speech_s + max_silence_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +89,54 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechEnded:
-    """They have finished. The utterance is at 16 kHz, with a little of what was around it; `at_s` as above."""
+class SpeechPaused:
+    """The first likely end of an utterance: the reply may be prepared. At most one per pause; fields as below."""
 
     audio: Audio
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """The person went on after a SpeechPaused: what was prepared is to be thrown away."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """They have finished. The utterance is at 16 kHz, with a little of what was around it; `at_s` as above.
+
+    Its audio is that of the last SpeechPaused, unless the person went on after it.
+    """
+
+    audio: Audio
+    at_s: float
+
+
+Change = Literal["started", "paused", "resumed", "ended"]
+SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
+
+
 class SpeechGate:
-    """The state machine: one probability of speech in, `started` or `ended` out where something changed."""
+    """The state machine: one probability of speech in, what has changed out.
+
+    An utterance is `started`, any number of `paused` and `resumed`, perhaps a last `paused`, `ended`.
+    """
 
     def __init__(self, policy: EndpointingPolicy) -> None:
         self._policy = policy
         self.speaking = False
+        self.paused = False
+        """Whether the silence has lasted long enough for a likely end."""
+        self.silence_needed_s = policy.max_silence_s
+        """Silence that ends the utterance; whoever knows its words and melody sets it when it pauses."""
         self.frames = 0
         """Frames of the utterance so far (of what may become one, while not yet speaking)."""
         self.silent_frames = 0
         """How many of these, at their end, are silence."""
 
-    def step(self, probability: float) -> Literal["started", "ended"] | None:
+    def step(self, probability: float) -> Change | None:
         return self._while_speaking(probability) if self.speaking else self._while_silent(probability)
 
     def _while_silent(self, probability: float) -> Literal["started"] | None:
@@ -104,20 +144,26 @@ class SpeechGate:
         self.frames = self.frames + 1 if goes_on or probability >= self._policy.start_threshold else 0
         if self.frames == 0 or self.frames * FRAME_S < self._policy.min_speech_s:
             return None
-        self.speaking, self.silent_frames = True, 0
+        self.speaking, self.paused, self.silent_frames = True, False, 0
         return "started"
 
-    def _while_speaking(self, probability: float) -> Literal["ended"] | None:
+    def _while_speaking(self, probability: float) -> Change | None:
         self.frames += 1
         if probability >= self._policy.start_threshold:
             self.silent_frames = 0
         elif self.silent_frames > 0 or probability < self._policy.end_threshold:
             self.silent_frames += 1
         silence_s, utterance_s = self.silent_frames * FRAME_S, self.frames * FRAME_S
-        if silence_s < self._policy.min_silence_s and utterance_s < self._policy.max_utterance_s:
-            return None
-        self.speaking, self.frames = False, 0
-        return "ended"
+        if utterance_s >= self._policy.max_utterance_s or (self.paused and silence_s >= self.silence_needed_s):
+            self.speaking, self.paused, self.frames = False, False, 0
+            return "ended"
+        if not self.paused and silence_s >= self._policy.likely_silence_s:
+            self.paused = True
+            return "paused"
+        if self.paused and self.silent_frames == 0:
+            self.paused = False
+            return "resumed"
+        return None
 
 
 class VoiceActivity(Protocol):
@@ -166,9 +212,23 @@ class Endpointer:
 
     @property
     def speaking(self) -> bool:
+        """Whether an utterance is open: somebody speaks, or pauses and may go on."""
         return self._gate.speaking
 
-    def push(self, frame: NDArray[np.floating]) -> list[SpeechStarted | SpeechEnded]:
+    def utterance(self) -> Audio:
+        """The sound of the open utterance so far, at 16 kHz with its pre-roll; empty when nobody speaks."""
+        return self._sound_up_to(len(self._kept)) if self._gate.speaking else Audio.silence(0.0)
+
+    def heard_words(self, text: str) -> None:
+        """Tell the latest transcript of the open utterance: how long a pause may last depends on its last words.
+
+        Words that came before the pause may lack the last ones, and are no reason to end it sooner or later; those that
+        come during the pause are taken as all that was said.
+        """
+        if self._gate.paused:
+            self._gate.silence_needed_s = silence_needed_s(self.policy, completeness(text), self._fall)
+
+    def push(self, frame: NDArray[np.floating]) -> list[SpeechEvent]:
         """Sound in, in the order heard: float samples, mono, 16 kHz, any number; out comes what has changed.
 
         NaN counts as silence and samples beyond full scale are limited: a microphone's bad moment must not end a
@@ -186,13 +246,13 @@ class Endpointer:
         self._rest = np.concatenate([self._rest, samples])
         return list(self._take_whole_frames())
 
-    def flush(self) -> list[SpeechStarted | SpeechEnded]:
+    def flush(self) -> list[SpeechEvent]:
         """The stream is over: an utterance that was still open ends here. Afterwards a new stream may begin."""
         if len(self._rest):
             self._rest = np.pad(self._rest, (0, -len(self._rest) % FRAME_SAMPLES))
         found = list(self._take_whole_frames())
         if self._gate.speaking:
-            found.append(self._ended(self._gate.silent_frames))
+            found.append(self._ended())
         self._voice_activity.reset()
         self._restart()
         return found
@@ -202,25 +262,49 @@ class Endpointer:
         self._rest = np.zeros(0, np.float32)
         self._kept: list[NDArray[np.float32]] = []
         self._frames_heard = 0
+        self._paused_at = 0
+        """Where among the kept frames the utterance of the current pause ends; 0 outside a pause."""
+        self._fall = CANNOT_TELL
 
-    def _take_whole_frames(self) -> Iterator[SpeechStarted | SpeechEnded]:
+    def _take_whole_frames(self) -> Iterator[SpeechEvent]:
         while len(self._rest) >= FRAME_SAMPLES:
             frame, self._rest = self._rest[:FRAME_SAMPLES], self._rest[FRAME_SAMPLES:]
             self._frames_heard += 1
             self._kept.append(frame)
             change = self._gate.step(self._voice_activity.probability(frame))
+            at_s = self._frames_heard * FRAME_S
             if change == "started":
-                yield SpeechStarted(self._frames_heard * FRAME_S)
+                self._paused_at = 0
+                yield SpeechStarted(at_s)
+            elif change == "paused":
+                yield self._paused(at_s)
+            elif change == "resumed":
+                self._paused_at = 0
+                yield SpeechResumed(at_s)
             elif change == "ended":
-                yield self._ended(self._gate.silent_frames)
+                yield self._ended()
             if not self._gate.speaking:
                 # What may yet become speech is kept whole, and before it the pre-roll.
                 del self._kept[: max(0, len(self._kept) - self._gate.frames - self._pre_roll)]
 
-    def _ended(self, silent_frames: int) -> SpeechEnded:
-        end = len(self._kept) - max(0, silent_frames - self._post_roll)
-        utterance, self._kept = self._kept[:end], self._kept[end:]
-        return SpeechEnded(Audio(np.concatenate(utterance), RECOGNITION_RATE_HZ), self._frames_heard * FRAME_S)
+    def _paused(self, at_s: float) -> SpeechPaused:
+        spoken = self._kept[: len(self._kept) - self._gate.silent_frames]
+        self._fall = final_fall(np.concatenate(spoken[-_MELODY_FRAMES:]), RECOGNITION_RATE_HZ)
+        self._gate.silence_needed_s = silence_needed_s(self.policy, CANNOT_TELL, self._fall)
+        self._paused_at = self._end_of_utterance()
+        return SpeechPaused(self._sound_up_to(self._paused_at), at_s)
+
+    def _ended(self) -> SpeechEnded:
+        end = self._paused_at or self._end_of_utterance()
+        audio = self._sound_up_to(end)
+        self._kept, self._paused_at = self._kept[end:], 0
+        return SpeechEnded(audio, self._frames_heard * FRAME_S)
+
+    def _end_of_utterance(self) -> int:
+        return len(self._kept) - max(0, self._gate.silent_frames - self._post_roll)
+
+    def _sound_up_to(self, frame: int) -> Audio:
+        return Audio(np.concatenate(self._kept[:frame]), RECOGNITION_RATE_HZ)
 
 
 def speech_windows(samples: NDArray[np.float32]) -> list[tuple[int, int]]:

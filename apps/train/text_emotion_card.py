@@ -63,8 +63,8 @@ were left out of training, in whichever corpus they stood.
 {training["tokens"]} tokens of text and {training["context_tokens"]} of up to {training["context_turns"]} earlier turns,
 AdamW at {training["encoder_rate"]:g} with layer decay. Utterances of dialogues are learned with their context and
 without; a fifth of the other texts get a foreign one, so that what is said of the utterance depends on it alone. Mean
-pooling over the utterance's tokens, one linear head a task. Weights are quantised per channel to int8 of which seven bits are used,
-so that processors without VNNI do not overflow.
+pooling over the utterance's tokens, one linear head a task. Weights are quantised per channel to int8 of which seven
+bits are used, so that processors without VNNI do not overflow.
 {_taught(training.get("teachers", []))}
 ## Scores on development data
 

@@ -10,32 +10,34 @@ import numpy as np
 import pytest
 
 from rapport.agent import Agent
-from rapport.agent.events import Done, Event, Frame, Heard, Interrupted, Listening, Refused, Spoken
-from rapport.agent.testing import FakeMemory, FakeRecognizer, FakeRenderer, FakeResponder, FakeVoice, fake_agent
+from rapport.agent.events import (
+    Done,
+    Event,
+    Failed,
+    Frame,
+    Heard,
+    Hearing,
+    Held,
+    Interrupted,
+    Listening,
+    Refused,
+    Resumed,
+    Spoken,
+)
+from rapport.agent.testing import (
+    FakeEndpointer,
+    FakeMemory,
+    FakeRecognizer,
+    FakeRenderer,
+    FakeResponder,
+    FakeVoice,
+    fake_agent,
+)
+from rapport.persona.analytic import AnalyticTransition
 from rapport.speech.audio import Audio, Transcript
-from rapport.speech.endpointing import SpeechEnded, SpeechStarted
 
 FRAME_S = 0.1
 LINE = "One two three four five."
-
-
-class FakeEndpointer:
-    """Hears speech in frames whose first sample is not zero, and its end in the first silent frame."""
-
-    def __init__(self) -> None:
-        self._speech: list[Any] = []
-        self._at_s = 0.0
-
-    def push(self, frame: Any) -> list[SpeechStarted | SpeechEnded]:
-        self._at_s += FRAME_S
-        if frame[0] != 0.0:
-            self._speech.append(frame)
-            return [SpeechStarted(self._at_s)] if len(self._speech) == 1 else []
-        return self.flush()
-
-    def flush(self) -> list[SpeechStarted | SpeechEnded]:
-        speech, self._speech = self._speech, []
-        return [SpeechEnded(Audio(np.concatenate(speech), 16_000), self._at_s)] if speech else []
 
 
 class Numbers(FakeRecognizer):
@@ -44,6 +46,18 @@ class Numbers(FakeRecognizer):
     async def transcribe(self, audio: Audio) -> Transcript:
         await self._work()
         return Transcript(f"utterance {round(float(audio.samples[0]) * 10)}")
+
+
+class Recording(FakeRecognizer):
+    """Keeps what it was given."""
+
+    def __init__(self, **fake: Any) -> None:
+        super().__init__(**fake)
+        self.heard: list[Audio] = []
+
+    async def transcribe(self, audio: Audio) -> Transcript:
+        self.heard.append(audio)
+        return await super().transcribe(audio)
 
 
 async def microphone(script: Iterable[tuple[float, float]]) -> AsyncIterator[Any]:
@@ -115,12 +129,15 @@ def test_speech_during_an_answer_cuts_it_at_the_last_word_played(clock: Any) -> 
     assert events[-1].reply.text == " ".join([LINE] * 9)  # type: ignore[union-attr]
 
 
-def test_nothing_of_the_old_answer_comes_after_the_person_broke_in(clock: Any) -> None:
+def test_nothing_of_the_old_answer_comes_after_it_was_interrupted(clock: Any) -> None:
     agent = fake_agent(clock=clock, recognition=Numbers(), response=FakeResponder([LINE] * 9, delay_s=0.5))
     events = hold(agent, (0.5, 0.1), (2.3, 0.0), (0.5, 0.2), (30.0, 0.0))
-    second = [i for i, event in enumerate(events) if isinstance(event, Listening)][1]
-    following = [type(event) for event in events[second:]]
-    assert following[: following.index(Done) + 1] == [Listening, Interrupted, Done]
+    kinds = [type(event) for event in events]
+    second = [i for i, kind in enumerate(kinds) if kind is Listening][1]
+    assert kinds[second + 1] is Held
+    interrupted = kinds.index(Interrupted)
+    assert interrupted > second
+    assert kinds[interrupted + 1 : interrupted + 3] == [Done, Heard]
 
 
 def test_the_player_knows_best_what_was_heard(clock: Any) -> None:
@@ -146,12 +163,138 @@ def test_speech_after_an_answer_has_been_played_cuts_nothing(clock: Any) -> None
     assert [record.exchange.agent for record in store.records] == [LINE, LINE]
 
 
-def test_a_pause_in_mid_sentence_loses_none_of_the_persons_words(clock: Any) -> None:
-    """The endpointer takes the pause for an end; the person goes on before the first part has been recognised."""
+def test_who_goes_on_before_their_words_are_answered_has_said_it_all_in_one_turn(clock: Any) -> None:
+    """The endpointer takes a pause for the end; the person goes on before the first part has been recognised."""
+    store, ears = FakeMemory(), Recording(delay_s=1.0)
+    agent = fake_agent(clock=clock, memory=store, recognition=ears, response=FakeResponder(["Yes."]))
+    events = hold(agent, (0.5, 0.1), (0.3, 0.0), (0.5, 0.2), (9.0, 0.0))
+    assert len(heard(events)) == len(store.records) == 1
+    assert np.unique(ears.heard[-1].samples).tolist() == pytest.approx([0.1, 0.2])
+    assert ears.heard[-1].duration_s == pytest.approx(1.0)
+
+
+class Script(FakeRecognizer):
+    """Hears the words of the loudness of the first sample."""
+
+    def __init__(self, *lines: str, **fake: Any) -> None:
+        super().__init__(**fake)
+        self.lines = lines
+
+    async def transcribe(self, audio: Audio) -> Transcript:
+        await self._work()
+        return Transcript(self.lines[round(float(audio.samples[0]) * 10) - 1])
+
+
+def test_a_backchannel_holds_the_answer_and_lets_it_go_on(clock: Any) -> None:
     store = FakeMemory()
-    agent = fake_agent(clock=clock, memory=store, recognition=Numbers(delay_s=1.0), response=FakeResponder(["Yes."]))
-    hold(agent, (0.5, 0.1), (0.3, 0.0), (0.5, 0.2), (9.0, 0.0))
-    assert [record.exchange.person for record in store.records] == ["utterance 1", "utterance 2"]
+    agent = fake_agent(
+        clock=clock, memory=store, recognition=Script("I lost my job.", "Mm-hm."), response=FakeResponder([LINE, LINE])
+    )
+    events = hold(agent, (0.5, 0.1), (1.1, 0.0), (0.3, 0.2), (30.0, 0.0))
+    kinds = [type(event) for event in events]
+    assert kinds.count(Held) == kinds.count(Resumed) == 1
+    assert kinds.index(Held) < kinds.index(Resumed)
+    assert Interrupted not in kinds
+    assert heard(events) == ["I lost my job."]
+    assert [record.exchange.agent for record in store.records] == [f"{LINE} {LINE}"]
+
+
+def test_a_noise_over_the_answer_lets_it_go_on_even_while_it_lasts(clock: Any) -> None:
+    agent = fake_agent(clock=clock, recognition=Script("I lost my job.", ""), response=FakeResponder([LINE] * 4))
+    events = hold(agent, (0.5, 0.1), (1.1, 0.0), (9.0, 0.2), (9.0, 0.0))
+    kinds = [type(event) for event in events]
+    assert kinds.count(Held) == kinds.count(Resumed) == 1
+    assert Interrupted not in kinds
+    assert heard(events) == ["I lost my job."]
+
+
+def test_a_noise_while_nobody_speaks_is_no_turn(clock: Any) -> None:
+    agent = fake_agent(clock=clock, recognition=Script(""))
+    assert {type(event) for event in hold(agent, (0.5, 0.1), (9.0, 0.0))} <= {Listening, Hearing}
+    assert agent.turns == 0
+
+
+def test_yes_is_a_turn_when_the_agent_is_silent(clock: Any) -> None:
+    agent = fake_agent(clock=clock, recognition=Script("Yeah."))
+    assert heard(hold(agent, (0.5, 0.1), (9.0, 0.0))) == ["Yeah."]
+
+
+def test_words_interrupt_while_they_are_still_being_spoken(clock: Any) -> None:
+    """Whoever talks over the answer for long need not finish for it to stop."""
+    agent = fake_agent(
+        clock=clock, recognition=Script("I lost my job.", "No, wait a moment."), response=FakeResponder([LINE] * 9)
+    )
+    timed: list[tuple[float, Event]] = []
+
+    async def listen() -> None:
+        frames = microphone([(0.5, 0.1), (1.1, 0.0), (5.0, 0.2), (9.0, 0.0)])
+        async for event in agent.listen(frames, endpointer=FakeEndpointer(), draw=False):  # type: ignore[arg-type]
+            timed.append((clock.now_s(), event))
+
+    clock.run(listen())
+    began = next(at for at, event in timed if isinstance(event, Held))
+    stopped = next(at for at, event in timed if isinstance(event, Interrupted))
+    assert stopped - began < 1.5
+
+
+def test_words_are_told_while_they_are_spoken(clock: Any) -> None:
+    ears = FakeEndpointer()
+
+    async def listen(agent: Agent) -> list[Event]:
+        frames = microphone([(2.0, 0.1), (1.0, 0.0)])
+        return [event async for event in agent.listen(frames, endpointer=ears, draw=False)]  # type: ignore[arg-type]
+
+    events = clock.run(listen(fake_agent(clock=clock, recognition=FakeRecognizer("I lost my job today"))))
+    kinds = [type(event) for event in events]
+    told = [event for event in events if isinstance(event, Hearing)]
+    assert kinds.index(Hearing) < kinds.index(Heard)
+    assert told[-1].stable == "I lost my job today"
+    assert "I lost my job today" in ears.words
+
+
+def test_an_answer_is_prepared_at_the_first_pause(clock: Any) -> None:
+    """By the time that the end is certain, the answer is there."""
+    timed: list[tuple[float, Event]] = []
+    agent = fake_agent(clock=clock, recognition=Numbers(delay_s=0.2), response=FakeResponder(["Yes."], delay_s=0.5))
+
+    async def listen() -> None:
+        frames = microphone([(0.5, 0.1), (3.0, 0.0)])
+        async for event in agent.listen(frames, endpointer=FakeEndpointer(patience_s=0.9), draw=False):  # type: ignore[arg-type]
+            timed.append((clock.now_s(), event))
+
+    clock.run(listen())
+    ended_s = 0.5 + 0.9
+    assert next(at for at, event in timed if isinstance(event, Spoken)) == pytest.approx(ended_s, abs=0.11)
+
+
+def test_what_was_prepared_in_a_pause_leaves_no_trace_when_the_person_goes_on(clock: Any) -> None:
+    store, responder = FakeMemory(), FakeResponder(["Yes."])
+    agent = fake_agent(
+        clock=clock,
+        memory=store,
+        recognition=Script("I lost my job."),
+        response=responder,
+        transition=AnalyticTransition(),
+    )
+
+    async def listen() -> list[Event]:
+        frames = microphone([(0.5, 0.1), (0.4, 0.0), (0.5, 0.1), (0.4, 0.0), (0.5, 0.1), (3.0, 0.0)])
+        endpointer = FakeEndpointer(patience_s=0.9)
+        return [event async for event in agent.listen(frames, endpointer=endpointer, draw=False)]  # type: ignore[arg-type]
+
+    events = clock.run(listen())
+    assert responder.calls == 3  # an answer for each pause, and one that is given
+    assert len(heard(events)) == len(store.records) == len(agent.history) == agent.turns == 1
+    once = fake_agent(clock=clock, transition=AnalyticTransition()).say("I lost my job.")
+    assert once.felt.emotion.valence < once.felt.mood.valence
+    assert agent.state.emotion.as_tuple() == pytest.approx(once.felt.emotion.as_tuple())
+
+
+def test_when_no_recogniser_works_the_turn_says_so_and_answers(clock: Any) -> None:
+    agent = fake_agent(clock=clock, recognition=Numbers(fails=OSError("gone")))
+    events = hold(agent, (0.5, 0.1), (9.0, 0.0))
+    assert any(isinstance(event, Failed) and event.stage == "recognition" for event in events)
+    assert isinstance(events[-1], Done)
 
 
 def test_an_utterance_that_cannot_be_a_turn_is_refused_and_the_conversation_goes_on(clock: Any) -> None:

@@ -58,15 +58,25 @@ class _Terminal:
         from rapport.speech.devices import Speaker, microphone
 
         with Speaker() as speaker:
-            async with aclosing(self._agent.listen(microphone(), played_s=lambda: speaker.played_s)) as stream:
+            heard = microphone(speaker=speaker)
+            async with aclosing(self._agent.listen(heard, played_s=lambda: speaker.played_s)) as stream:
                 await self._print(stream, speaker)
 
     async def _print(self, stream: AsyncIterator[ev.Event], speaker: Speaker | None = None) -> None:
         async for event in stream:
             match event:
-                case ev.Listening() | ev.Interrupted() if speaker is not None:
+                case ev.Held() if speaker is not None:
+                    speaker.hold()
+                case ev.Resumed() if speaker is not None:
+                    speaker.resume()
+                case ev.Interrupted() if speaker is not None:
                     speaker.stop()
+                    self._console.print(" …", style="dim")
+                case ev.Hearing(stable, tentative):
+                    line = f"[bold]you[/] {_plain(stable)} [dim]{_plain(tentative)}[/]"
+                    self._console.print(line, end="\r", overflow="crop", no_wrap=True)
                 case ev.Heard(transcript) if speaker is not None:
+                    speaker.stop()  # a new reply: its seconds are counted from zero
                     self._console.print(f"[bold]you[/] {_plain(transcript.text) or '…'}")
                 case ev.Perceived(_, fused):
                     self._console.print(f"    [dim]heard {fused.label}[/]", end="")

@@ -132,6 +132,14 @@ def bench_turn(
     run(_config(config, persona), clips=clips, rounds=rounds, as_json=json)
 
 
+@bench_app.command("conversation")
+def bench_conversation(config: Config = None, persona: Persona = None, json: Json = False) -> None:
+    """Twenty spoken turns in real time, with interruptions, backchannels and silence: are they the right ones?"""
+    from rapport.apps.bench.conversation import run
+
+    run(_config(config, persona), as_json=json)
+
+
 @bench_app.command("loop")
 def bench_loop(
     turns: Annotated[int, typer.Option(min=1, help="How many turns to time.")] = 300,

@@ -13,25 +13,30 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from rapport.agent import Agent, AgentConfig, StageConfig, Utterance
+from rapport.agent import Agent, AgentConfig, StageConfig
 from rapport.agent import events as ev
 from rapport.apps.bench.report import Report, spread
+from rapport.apps.bench.room import Microphone, spoken_part
 from rapport.apps.recording import ReplyRecorder
 from rapport.avatar.video import VideoWriter
 from rapport.persona.errors import InputError
 from rapport.speech.audio import Audio
 from rapport.speech.files import read_audio
 
+_LEAD_S = 0.5
+"""Silence before a clip."""
 _SUFFIXES = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
 
 
 def run(config: AgentConfig, *, clips: Path | None, rounds: int, as_json: bool) -> None:
     """Answer every clip `rounds` times, with voice, face and mp4, after one turn that warms up.
 
-    `first_audio_s` is the time from the end of the person's audio to the first clause's sound. Two ratios say how long
-    making takes over how long the reply lasts, so below 1 is faster than it plays: `video_ratio` for drawing and
-    encoding the reply's track by itself, `reply_ratio` from the first sound to the last encoded picture while the
-    words and the voice of later clauses are made on the same cores.
+    Clips are streamed in real time, as a microphone would, into `Agent.listen`. Times count from the end of speech in
+    them, so the silence that the endpointer waits for is part of them: `heard_s` until the turn is certain,
+    `first_words_s` until the reply's first clause is written, `first_audio_s` until its sound is there, `first_frame_s`
+    until its first picture. Two ratios say how long making takes over how long the reply lasts, so below 1 is faster
+    than it plays: `video_ratio` for drawing and encoding the reply's track by itself, `reply_ratio` from the first
+    sound to the last encoded picture while the words and the voice of later clauses are made on the same cores.
     """
     sounds = _clips(clips)
     config = config.model_copy(update={"memory": StageConfig(use="sql::memory:")})
@@ -49,7 +54,7 @@ async def _measure(agent: Agent, sounds: dict[str, Audio], rounds: int) -> dict[
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for sound in progress.track(list(sounds.values()) * rounds, description="answering"):
             turns.append(await _one(agent, sound))
-    waits = ("recognition_s", "perception_s", "first_words_s", "first_audio_s", "first_frame_s")
+    waits = ("heard_s", "first_words_s", "first_audio_s", "first_frame_s")
     return {
         "clips": len(sounds),
         "turns": len(turns),
@@ -58,33 +63,40 @@ async def _measure(agent: Agent, sounds: dict[str, Audio], rounds: int) -> dict[
             key: spread([turn[key] for turn in turns if key in turn] or [float("nan")])
             for key in (*waits, "video_ratio", "reply_ratio")
         },
+        "not_one_turn": sum(turn["turns"] != 1 for turn in turns),
         "failures": len(failures) + int(sum(turn["failures"] for turn in turns)),
     }
 
 
 async def _one(agent: Agent, sound: Audio) -> dict[str, float]:
-    figures: dict[str, float] = {"failures": 0.0}
+    """Say one clip and hear the answer; `turns` counts what it was taken for (2: cut in two)."""
+    figures: dict[str, float] = {"failures": 0.0, "turns": 0.0}
+    microphone = Microphone()
+    microphone.say(Audio.silence(_LEAD_S))
+    ended_s = microphone.say(spoken_part(sound))
     first_sound_s = last_picture_s = 0.0
+    marks: dict[type, str] = {
+        ev.Heard: "heard_s",
+        ev.Clause: "first_words_s",
+        ev.Spoken: "first_audio_s",
+        ev.Frame: "first_frame_s",
+    }
     with TemporaryDirectory() as folder, ReplyRecorder(Path(folder) / "reply.mp4") as recorder:
-        async with aclosing(agent.converse(Utterance(audio=sound))) as events:
+        async with aclosing(agent.listen(microphone.frames())) as events:
             async for event in events:
-                if isinstance(event, ev.Spoken) and not first_sound_s:
-                    first_sound_s = time.perf_counter()
+                now_s = time.perf_counter()
+                if (key := marks.get(type(event))) is not None and key not in figures:
+                    figures[key] = now_s - ended_s
+                if isinstance(event, ev.Spoken):
+                    first_sound_s = first_sound_s or now_s
                 await asyncio.to_thread(recorder.add, event)
                 if isinstance(event, ev.Frame):
                     last_picture_s = time.perf_counter()
                 elif isinstance(event, ev.Failed):
                     figures["failures"] += 1
                 elif isinstance(event, ev.Done):
-                    took = event.reply.trace.timings_s
-                    named = {
-                        "recognition_s": took.recognition,
-                        "perception_s": took.perception,
-                        "first_words_s": took.first_token,
-                        "first_audio_s": took.first_audio,
-                        "first_frame_s": took.first_frame,
-                    }
-                    figures |= {key: value for key, value in named.items() if value is not None}
+                    figures["turns"] += 1
+                    microphone.close()
                     if event.reply.audio is not None and last_picture_s:
                         figures["reply_ratio"] = (last_picture_s - first_sound_s) / event.reply.audio.duration_s
                         figures["video_ratio"] = await _video_ratio(agent, event.reply)

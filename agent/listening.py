@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,12 +32,16 @@ from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio, Transcript
 from rapport.speech.backchannels import is_backchannel
 from rapport.speech.endpointing import Endpointer, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted
 from rapport.speech.streaming import StreamingTranscriber
+from rapport.speech.turn_taking import completeness
 
 if TYPE_CHECKING:
     from rapport.agent.agent import Agent
 
 _WORDLESS_S = 2.0
 """A sound over a reply that has brought no word for so long is no speech to the agent, and the reply goes on."""
+
+_HANGING = 0.25
+"""Words less complete than this are not answered before the utterance is over."""
 
 
 async def listen(
@@ -74,6 +78,7 @@ class _Utterance:
     """Recognises all of it and begins to answer; None where no answer is called for."""
     audio: Audio | None = None
     """All of it, once it has ended."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def whole(self, audio: Audio) -> Audio:
         return Audio(np.concatenate([self.earlier.samples, audio.samples]), RECOGNITION_RATE_HZ)
@@ -157,6 +162,7 @@ class _Listener:
 
     def _end(self, utterance: _Utterance, audio: Audio) -> None:
         utterance.audio = utterance.whole(audio)
+        utterance.ended.set()
         if utterance.preparing is None:
             self._prepare(utterance, audio)
         assert utterance.preparing is not None
@@ -208,9 +214,12 @@ class _Listener:
             self._ears.heard_words(transcript.text)
             if not transcript.text:
                 return None
-            if utterance.over_reply and is_backchannel(transcript.text, audio.duration_s):
+            over_reply = utterance.over_reply and self._playback.going_on
+            if over_reply and is_backchannel(transcript.text, audio.duration_s):
                 return None
         await self._break_in()
+        if transcript is not None and completeness(transcript.text) < _HANGING:
+            await utterance.ended.wait()  # more will come, and an answer to half a sentence would be thrown away
         given = Utterance(audio=audio, transcript=transcript)
         return self._agent.draft(given, draw=self._draw, given_at_s=began_s)
 

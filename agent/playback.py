@@ -7,6 +7,9 @@ from collections.abc import Callable
 from rapport.agent import events as ev
 from rapport.agent.clock import Clock
 
+_TAIL_S = 0.02
+"""A reply of which less than this is left has been heard."""
+
 
 class Playback:
     """Follows one reply after another. `played_s` gives the seconds of the current reply that have been played.
@@ -55,7 +58,7 @@ class Playback:
     @property
     def going_on(self) -> bool:
         """Whether a reply is being made, or still being heard."""
-        return not self._complete or self.heard_s < self._end_s
+        return not self._complete or self.heard_s < self._end_s - _TAIL_S
 
     def hold(self) -> None:
         """The player falls silent and keeps what is left."""

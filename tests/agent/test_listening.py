@@ -290,6 +290,19 @@ def test_what_was_prepared_in_a_pause_leaves_no_trace_when_the_person_goes_on(cl
     assert agent.state.emotion.as_tuple() == pytest.approx(once.felt.emotion.as_tuple())
 
 
+def test_words_that_hang_in_the_air_are_not_answered_before_the_end(clock: Any) -> None:
+    responder = FakeResponder(["Yes."])
+    agent = fake_agent(clock=clock, recognition=Script("I lost my job and"), response=responder)
+
+    async def listen() -> list[Event]:
+        frames = microphone([(0.5, 0.1), (0.6, 0.0), (0.5, 0.1), (3.0, 0.0)])
+        endpointer = FakeEndpointer(patience_s=0.9)
+        return [event async for event in agent.listen(frames, endpointer=endpointer, draw=False)]  # type: ignore[arg-type]
+
+    assert heard(clock.run(listen())) == ["I lost my job and"]
+    assert responder.calls == 1
+
+
 def test_when_no_recogniser_works_the_turn_says_so_and_answers(clock: Any) -> None:
     agent = fake_agent(clock=clock, recognition=Numbers(fails=OSError("gone")))
     events = hold(agent, (0.5, 0.1), (9.0, 0.0))

@@ -28,6 +28,7 @@ from rapport.agent.config import AgentConfig, StageConfig
 from rapport.agent.draft import Draft
 from rapport.agent.perception.fusion import PrecisionFusion
 from rapport.agent.perception.smoothing import SmoothedFeeling
+from rapport.agent.perception.voice_baseline import SpeakerBaseline
 from rapport.agent.registry import ComponentPool, shared_pool
 from rapport.agent.rehearsal import rehearse
 from rapport.agent.runner import Report, StageRunner
@@ -83,6 +84,8 @@ class Agent:
         self.state: AffectState = at_rest(persona, self.clock.now_s())
         self.person_feeling = SmoothedFeeling()
         """How the person has felt over the turns so far, at the time of the last one."""
+        self.voice_baseline: SpeakerBaseline | None = None
+        """How the person's voice usually is, from the turns in which it was heard."""
         self.silent_since_s = self.clock.now_s()
         """When the last turn was over."""
         self.history: deque[Exchange] = deque(maxlen=self.config.history_turns)

@@ -6,7 +6,7 @@
       use: kokoro
       fallback: [piper]
       budget_s: 10
-    emotion: [minilm, prosody]                 # one per modality; a list inside the list is a chain
+    emotion: [minilm, whisper-emotion]         # one per modality; a list inside the list is a chain
 
 A configuration is read from YAML with `load_config`, or made in Python: `AgentConfig(voice="kokoro")`.
 """
@@ -63,7 +63,7 @@ class AgentConfig(_Model):
     emotion: tuple[Stage, ...] = Field(
         default_factory=lambda: (
             StageConfig(use="minilm", budget_s=2),
-            StageConfig(use="prosody", budget_s=2),
+            StageConfig(use="whisper-emotion", fallback=("prosody",), budget_s=2),
         )
     )
     fusion: Stage = _stage("precision", budget_s=1)

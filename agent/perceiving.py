@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from rapport.agent.checks import check_estimate, check_fused
@@ -21,6 +21,7 @@ from rapport.agent.perception.explanation import explain
 from rapport.agent.perception.fusion import fuse
 from rapport.agent.perception.knowledge import of_each_modality
 from rapport.agent.perception.smoothing import SmoothedFeeling, smoothed
+from rapport.agent.perception.voice_baseline import SpeakerBaseline, VoiceEstimate
 from rapport.agent.runner import Report, StageRunner
 from rapport.agent.stages import PersonTurn
 from rapport.persona.affect import EmotionEstimate, Modality
@@ -35,6 +36,7 @@ async def perceive(agent: Agent, heard: PersonTurn, silence_s: float, report: Re
     The time that answers take does not count there: how fast a machine is must not change what it believes. The agent
     stays as it is: a turn that is only a draft may yet be thrown away.
     """
+    heard = replace(heard, voice_baseline=agent.voice_baseline)
     estimates = await asyncio.gather(*(_estimate(runner, heard, report) for runner in agent.emotion_runners))
     present = [estimate for estimate in estimates if estimate is not None]
     fused = await _fused(agent, present, report)
@@ -77,6 +79,16 @@ async def _fused(agent: Agent, present: Sequence[EmotionEstimate], report: Repor
     return fused or replace(min(present, key=lambda e: sum(e.vad_sd)), modality=None)
 
 
+def baseline_after(before: SpeakerBaseline | None, perceived: Perceived) -> SpeakerBaseline | None:
+    """How the person's voice usually is, after a turn in which this was perceived."""
+    voice = perceived.modalities.get("voice")
+    return voice.baseline or before if isinstance(voice, VoiceEstimate) else before
+
+
 def _one(modality: Modality, several: Sequence[EmotionEstimate]) -> EmotionEstimate:
     """What a modality says when more than one recogniser reads it."""
-    return several[0] if len(several) == 1 else replace(fuse(several), modality=modality)
+    if len(several) == 1:
+        return several[0]
+    fused = replace(fuse(several), modality=modality)
+    heard = next((e for e in several if isinstance(e, VoiceEstimate)), None)
+    return fused if heard is None else replace(heard, **{f.name: getattr(fused, f.name) for f in fields(fused)})

@@ -22,6 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rapport.agent.perception.voice_baseline import SpeakerBaseline
 from rapport.avatar.face import AnimatorCapabilities, FaceTrack, RendererCapabilities
 from rapport.memory.records import Exchange, MemoryCapabilities, TurnRecord
 from rapport.persona.affect import AffectState, EmotionEstimate, Modality
@@ -58,6 +59,8 @@ class PersonTurn:
     audio: Audio | None = None
     frames: tuple[NDArray[np.uint8], ...] = ()
     history: tuple[Exchange, ...] = ()
+    voice_baseline: SpeakerBaseline | None = None
+    """How this person's voice was in the turns before; a `VoiceEstimate` brings back how it goes on."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from rapport.agent.checks import (
     not_drawn,
 )
 from rapport.agent.heard import heard_part
-from rapport.agent.perceiving import perceive, perceived
+from rapport.agent.perceiving import baseline_after, perceive, perceived
 from rapport.agent.runner import StageRunner
 from rapport.agent.stages import EmpathyPlan, PersonTurn, ReplyRequest, Utterance
 from rapport.agent.trace import (
@@ -262,6 +262,7 @@ class Turn:
         """What the turn has found out so far becomes the agent's, once the turn is wanted."""
         if self._confirmed.is_set():
             self._agent.person_feeling = self._found.perceived.smoothed
+            self._agent.voice_baseline = baseline_after(self._agent.voice_baseline, self._found.perceived)
             self._agent.state = self._found.felt
 
     async def _write(self, texts: asyncio.Queue[str | None]) -> None:

@@ -151,6 +151,28 @@ def bench_loop(
     run(turns=turns, as_json=json)
 
 
+@bench_app.command("voice")
+def bench_voice(
+    persona: Persona = None,
+    config: Config = None,
+    sentences: Annotated[int, typer.Option(min=1, max=50, help="How many of the fifty sentences are spoken.")] = 50,
+    emotion: Annotated[str | None, typer.Option(help="The emotion recogniser for voices that listens.")] = None,
+    json: Json = False,
+) -> None:
+    """Whether every emotion is understood, whether the voice does what was asked, and how quick it is."""
+    from rapport.apps.bench.voice import run
+
+    run(_config(config, persona), sentences=sentences, emotion=emotion, as_json=json)
+
+
+@bench_app.command("ears")
+def bench_ears(json: Json = False) -> None:
+    """What is heard and when: word errors, partial words, ends of turns, echo, and what listening costs."""
+    from rapport.apps.bench.ears import run
+
+    run(as_json=json)
+
+
 @train_app.command("text-emotion")
 def train_text_emotion(
     data: Annotated[Path, typer.Option(help="A folder with goemotions/, emobank/, meld/ and peld/.")],
@@ -177,14 +199,38 @@ def train_transition(
     run(data, out, seed=seed)
 
 
+@train_app.command("voice-emotion")
+def train_voice_emotion(
+    data: Annotated[Path, typer.Option(help="A folder with ravdess/ and emodb/.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The emotion reader for voices: Whisper's encoder and measures of the voice on RAVDESS and EmoDB."""
+    from rapport.apps.train.voice_emotion import train_voice_emotion as run
+
+    run(data, out, seed=seed)
+
+
 @train_app.command("fusion")
 def train_fusion(
-    data: Annotated[Path, typer.Option(help="A folder with meld/, ravdess/ and fer_plus/.")],
+    data: Annotated[Path, typer.Option(help="A folder with meld/, ravdess/, emodb/ and fer_plus/.")],
     out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """The learned fusion of words, voice and face, on what the shipped recognisers read."""
     from rapport.apps.train.fusion import train_fusion as run
+
+    run(data, out, seed=seed)
+
+
+@train_app.command("turn-ends")
+def train_turn_ends(
+    data: Annotated[Path, typer.Option(help="A folder with goemotions/.")],
+    out: Annotated[Path, typer.Option(help="Where turn_ends.npz is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Which last words end what somebody says: the endpointer waits longer after the others."""
+    from rapport.apps.train.turn_ends import train_turn_ends as run
 
     run(data, out, seed=seed)
 

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
 
 from rapport.agent import Agent, AgentConfig, StageConfig, Utterance
 from rapport.agent import events as ev
@@ -99,7 +100,14 @@ def _utterance(config: AgentConfig, audio: Path | None, text: str | None) -> Utt
         raise InputError("give either --audio FILE or --text LINE")
     if audio is None:
         return prepared(Utterance(text=text), config)
-    return prepared(Utterance(audio=read_audio(audio, max_duration_s=config.max_audio_s)), config)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("reading", total=None)
+        sound = read_audio(
+            audio,
+            max_duration_s=config.max_audio_s,
+            on_progress=lambda done_s: progress.update(bar, completed=done_s, description=f"reading {done_s:.0f} s"),
+        )
+    return prepared(Utterance(audio=sound), config)
 
 
 def _check_writable(path: Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, cast
 
@@ -57,7 +58,7 @@ class Coqui:
                 raise ComponentError(f"the voice coqui needs coqui-tts ({error}); {_INSTALL}") from None
             try:
                 api: Any = cast("Any", TTS)(**arguments, progress_bar=False)
-            except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+            except (OSError, ValueError, KeyError, RuntimeError, TypeError, UnpicklingError) as error:
                 reason = str(error).strip().partition("\n")[0]
                 raise ComponentError(f"coqui cannot load {model!r} ({reason}); check the folder or the name") from None
         self._synthesizer: Any = api.synthesizer
@@ -107,7 +108,7 @@ class Coqui:
         if not samples.size or not np.isfinite(samples).all():
             raise StageError("the coqui model made no sound")
         silent = silent_blocks(samples, _BLOCK)
-        audio = Audio(levelled(samples, silent, _BLOCK, self._rate_hz, prosody.energy_db), self._rate_hz)
+        audio = Audio(levelled(samples, self._rate_hz, prosody.energy_db, prosody.tilt_db), self._rate_hz)
         symbols, ends = self._symbols(outputs, len(samples))
         slots = np.round(np.array(ends) / _BLOCK).astype(np.int64)
         phonemes, groups = align(tokens_of(symbols), slots, silent, _BLOCK / self._rate_hz)

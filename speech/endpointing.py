@@ -59,7 +59,7 @@ class EndpointingPolicy:
     """Speech must last so long before it counts: shorter is a click or a knock. This is also the delay of barge-in."""
     likely_silence_s: float = 0.2
     """Silence after which the person may have finished, and the reply may be prepared."""
-    min_silence_s: float = 0.35
+    min_silence_s: float = 0.7
     """Silence that ends a finished sentence whose melody falls: longer suits the hesitant, shorter answers sooner."""
     max_silence_s: float = 1.4
     """Silence that ends anything, even a sentence that hangs on "and"."""
@@ -222,9 +222,10 @@ class Endpointer:
     def heard_words(self, text: str) -> None:
         """Tell the latest transcript of the open utterance: how long a pause may last depends on its last words.
 
-        Words that came before the pause may lack the last ones, and are no reason to end it sooner or later; those that
-        come during the pause are taken as all that was said.
+        Words that came before the pause may lack the last ones, and decide nothing; those that come during the pause
+        are taken as all that was said. Once this has been called, every pause waits for words, up to `max_silence_s`.
         """
+        self._told_words = True
         if self._gate.paused:
             self._gate.silence_needed_s = silence_needed_s(self.policy, completeness(text), self._fall)
 
@@ -265,6 +266,7 @@ class Endpointer:
         self._paused_at = 0
         """Where among the kept frames the utterance of the current pause ends; 0 outside a pause."""
         self._fall = CANNOT_TELL
+        self._told_words = False
 
     def _take_whole_frames(self) -> Iterator[SpeechEvent]:
         while len(self._rest) >= FRAME_SAMPLES:
@@ -290,7 +292,8 @@ class Endpointer:
     def _paused(self, at_s: float) -> SpeechPaused:
         spoken = self._kept[: len(self._kept) - self._gate.silent_frames]
         self._fall = final_fall(np.concatenate(spoken[-_MELODY_FRAMES:]), RECOGNITION_RATE_HZ)
-        self._gate.silence_needed_s = silence_needed_s(self.policy, CANNOT_TELL, self._fall)
+        without_words_s = silence_needed_s(self.policy, CANNOT_TELL, self._fall)
+        self._gate.silence_needed_s = self.policy.max_silence_s if self._told_words else without_words_s
         self._paused_at = self._end_of_utterance()
         return SpeechPaused(self._sound_up_to(self._paused_at), at_s)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,17 @@ MAX_DURATION_S = 600.0
 
 
 def read_audio(
-    path: str | Path, *, sample_rate_hz: int = RECOGNITION_RATE_HZ, max_duration_s: float = MAX_DURATION_S
+    path: str | Path,
+    *,
+    sample_rate_hz: int = RECOGNITION_RATE_HZ,
+    max_duration_s: float = MAX_DURATION_S,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Audio:
     """Decode the first audio stream of any audio or video file to mono at `sample_rate_hz`.
 
     Channels are averaged and samples limited to [-1, 1]. A file that breaks off is used as far as it decodes. Only
     the named file is read: playlists that point to other files or addresses are refused. Decoding stops at
-    `max_duration_s`, whatever the file's header claims.
+    `max_duration_s`, whatever the file's header claims. `on_progress` is told the seconds decoded so far.
 
     Raises:
         InputError: no such file, nothing in it to decode, NaN samples, or longer than `max_duration_s`.
@@ -44,7 +48,7 @@ def read_audio(
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty; record it again")
         with path.open("rb") as file:
-            samples = _decode(path, file, sample_rate_hz, max_duration_s)
+            samples = _decode(path, file, sample_rate_hz, max_duration_s, on_progress)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     if not np.isfinite(samples).all():
@@ -94,7 +98,13 @@ def write_wav(path: str | Path, audio: Audio) -> None:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def _decode(path: Path, file: io.BufferedReader, sample_rate_hz: int, max_duration_s: float) -> NDArray[np.float32]:
+def _decode(
+    path: Path,
+    file: io.BufferedReader,
+    sample_rate_hz: int,
+    max_duration_s: float,
+    on_progress: Callable[[float], None] | None,
+) -> NDArray[np.float32]:
     import av
     import av.error
 
@@ -109,6 +119,8 @@ def _decode(path: Path, file: io.BufferedReader, sample_rate_hz: int, max_durati
             for chunk in _to_mono(_frames(container), sample_rate_hz):
                 chunks.append(chunk)
                 length += len(chunk)
+                if on_progress is not None:
+                    on_progress(length / sample_rate_hz)
                 if length > max_duration_s * sample_rate_hz:
                     raise InputError(f"{path} is longer than {max_duration_s:g} s; cut it into shorter files first")
     except av.error.FFmpegError as error:

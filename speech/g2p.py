@@ -6,7 +6,7 @@
 Words come from misaki's two American lexicons, read as data (180,000 words, Apache-2.0). Their entries tell apart
 noun, verb, adjective and past tense where a word sounds differently (record, live, read, close, use); since no tagger
 is at hand, a few rules on the neighbouring words choose. Endings (-s, -ed, -ing, 's) follow misaki's rules. Words
-that no lexicon knows go to the letter-to-sound model of `rapport.speech.letters`.
+that no lexicon knows go to the letter-to-sound model of `rapport.speech.letters`, or to another that the caller names.
 
 The alphabet: IPA with one letter per diphthong or affricate (A I O W Y for the vowels of day, my, go, now, boy;
 ʤ ʧ), ᵻ and ᵊ for reduced vowels, T for the flap in "city", ˈ and ˌ before a stressed vowel.
@@ -34,6 +34,10 @@ _FLAPPING_BEFORE = frozenset("AIOWYiuæɑəɛɪɹʊʌ")
 """Sounds after which an American t before a vowel becomes a flap."""
 
 
+LetterToSound = Callable[[str], str]
+"""A written word in lower case to its phonemes."""
+
+
 @dataclass(frozen=True)
 class PhonemizedWord:
     """A written word, its phonemes (spaces between the words that are said for it), and the punctuation after it."""
@@ -43,8 +47,8 @@ class PhonemizedWord:
     after: str = ""
 
 
-def phonemize(text: str) -> list[PhonemizedWord]:
-    """Phonemes of English text, one entry per written word, in order.
+def phonemize(text: str, spell: LetterToSound = spell_out_sounds) -> list[PhonemizedWord]:
+    """Phonemes of English text, one entry per written word, in order. `spell` reads words that no lexicon knows.
 
     Words that have no reading (other scripts, stray symbols) keep their entry with empty phonemes.
     """
@@ -58,7 +62,7 @@ def phonemize(text: str) -> list[PhonemizedWord]:
     for k in range(len(words) - 1, -1, -1):  # backwards: the, a and to depend on the sound that follows
         phrase_end = breaks[k]
         context = Context(words, k, _phrase_bounds(breaks, k), "" if phrase_end else next_sound, phrase_end)
-        phonemes = _word(context)
+        phonemes = _word(context, spell)
         sounds[said[k][0]].insert(0, phonemes)
         next_sound = phonemes or next_sound
     return [
@@ -98,16 +102,16 @@ _FIXED = {
 }  # fmt: skip
 
 
-def _word(context: Context) -> str:
+def _word(context: Context, spell: LetterToSound) -> str:
     word = context.word
     lower = word.lower()
     if lower in _RESPELLED and not (word.isupper() and lower in _INITIALISMS):
-        return " ".join(w.phonemes for w in phonemize(_RESPELLED[lower]))
+        return " ".join(w.phonemes for w in phonemize(_RESPELLED[lower], spell))
     found = _function_word(context) or _FIXED.get(lower)
     if found is None:
         found = _initials(word) or _lookup_any(word, context) or _elongated(word, context)
     if found is None:
-        found = spell_out_sounds(lower) if any(c in "aeiouy" for c in lower) else _letter_names(word)
+        found = spell(lower) if any(c in "aeiouy" for c in lower) else _letter_names(word)
     return found.replace("ɾ", "T").replace("ʔ", "t")
 
 

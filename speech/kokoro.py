@@ -1,14 +1,17 @@
-"""The default voice: Kokoro-82M on the CPU; rate, pitch, pitch range, level and pauses follow the agent's feeling.
+"""The default voice: Kokoro-82M on the CPU; rate, melody, loudness, accents and pauses follow the agent's feeling.
 
 A clause goes from text to phonemes (`rapport.speech.g2p`), to durations and contours (`rapport.speech.kokoro_model`),
-which the feeling reshapes (`rapport.speech.prosody`), to sound. Phoneme and word times come from the network's own
-durations (`rapport.speech.timing`), so they hold to a frame of 25 ms without any aligner.
+which the feeling reshapes frame by frame (`rapport.speech.prosody`), to sound, to its loudness
+(`rapport.speech.level`). The network hardly obeys its own energy contour (six of its units, from the softest vowel to
+the loudest, move the level by 1.6 dB), so accents and vocal effort are put on the sound itself. Phoneme and word times
+come from the network's own durations (`rapport.speech.timing`), so they hold to a frame of 25 ms without any aligner.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,52 +21,60 @@ from numpy.typing import NDArray
 from rapport.persona.affect import AffectState
 from rapport.persona.errors import ComponentError, InputError, StageError
 from rapport.speech.audio import Audio, Phoneme, SpokenClause, SynthesizerCapabilities, VoiceProfile, Word
+from rapport.speech.espeak import Espeak
 from rapport.speech.g2p import PhonemizedWord, phonemize
+from rapport.speech.heteronyms import VOWELS
 from rapport.speech.kokoro_model import (
     CONTOUR_STEPS,
     FRAME_SAMPLES,
     LEAD_FRAMES,
     SAMPLE_RATE_HZ,
-    Delivery,
+    SILENT_ENERGY,
+    VOICED_F0_HZ,
     Floats,
     KokoroModel,
     load_styles,
 )
+from rapport.speech.letters import spell_out_sounds
 from rapport.speech.level import levelled
-from rapport.speech.normalize import speakable
-from rapport.speech.prosody import Prosody, prosody_of, shape_f0
-from rapport.speech.timing import Token, align, word_times
+from rapport.speech.normalize import speakable, word_set
+from rapport.speech.prosody import Prosody, accents_db, prosody_of, shape_f0
+from rapport.speech.timing import STRESS_SYMBOLS, Token, align, word_times
 
 DEFAULT_STYLE = "jf_alpha"
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
-_SILENT_ENERGY = 0.0
-"""The network's energy below which a frame is silent."""
-_VOICED_F0_HZ = 45.0
-"""Unvoiced frames have an F0 of a few hertz."""
-_HEAD_FRAMES, _TAIL_FRAMES = 8, 5
-"""Silence rendered before and after speech. With less before it, the network swallows the first sound."""
-_KEPT_HEAD_FRAMES = 3
-"""Silence before speech that is left in the clause."""
+_HEAD_FRAMES, _TAIL_FRAMES = 12, 8
+"""Silence rendered before and after speech. The network normalises over the whole clause: with less silence in it the
+first sounds come out softer (3 dB with 8 and 5, up to 8 dB with 4 and 5)."""
+_KEPT_HEAD_FRAMES, _KEPT_TAIL_FRAMES = 3, 5
+"""Silence before and after speech that is left in the clause."""
 _PAUSE_FRAMES = 4
 """Silence of at least this many frames is a pause, not the closure of a p, t or k."""
 _LONGEST_PIECE = 400
 """Phonemes spoken in one call; longer text is cut at punctuation, then at words."""
-_ENERGY_PER_DB = math.log(10) / 20
-"""The network's energy is the natural logarithm of an amplitude."""
+_ESPEAK = "espeak"
+_QUESTION_WORDS = word_set("what who whom whose which when where why how")
 
 
 class Kokoro:
     """Component `kokoro` of stage `voice`. `model` names the default style, e.g. `kokoro:jm_kumo`.
 
+    `kokoro:espeak` and `kokoro:jm_kumo+espeak` ask espeak-ng, which the user installs, for words outside the lexicons.
     The same text, feeling and voice give the same samples on one machine. The seed changes nothing: the network draws
     no random numbers.
     """
 
     def __init__(self, model: str | None = None) -> None:
         self._styles = load_styles()
-        self._default_style = model or DEFAULT_STYLE
+        style, _, option = (model or "").partition("+")
+        if style == _ESPEAK:
+            style, option = "", _ESPEAK
+        self._default_style = style or DEFAULT_STYLE
         if self._default_style not in self._styles:
-            raise ComponentError(f"kokoro has no style {model!r}; choose one of {', '.join(sorted(self._styles))}")
+            raise ComponentError(f"kokoro has no style {style!r}; choose one of {', '.join(sorted(self._styles))}")
+        if option not in {"", _ESPEAK}:
+            raise ComponentError(f"kokoro has no option {option!r}; it knows {_ESPEAK}")
+        self._spell = Espeak() if option else spell_out_sounds
         self._model = KokoroModel()
         phonemize("ready")  # reads the lexicons now, not in the first clause
         self.capabilities = SynthesizerCapabilities(
@@ -84,7 +95,7 @@ class Kokoro:
 
     def _speak(self, text: str, prosody: Prosody, voice: VoiceProfile) -> SpokenClause:
         text = speakable(text)
-        words = phonemize(text)
+        words = phonemize(text, self._spell)
         pieces = split(words, _LONGEST_PIECE)
         if not pieces:
             raise StageError("nothing to say: the text holds no word that an English voice can read", retryable=False)
@@ -111,16 +122,27 @@ class Kokoro:
         tokens = script_of(words, self._model.vocabulary)
         style = styles[min(len(tokens), len(styles)) - 1]
         planned = self._model.plan([t.id for t in tokens], style, prosody.rate)
-        timeline = paced(silent_frames(planned.energy), prosody.pause_scale)
-        slots = np.searchsorted(timeline, token_slots(planned.durations))
+        slots, silent = token_slots(planned.durations), silent_frames(planned.energy)
+        timeline = paced(silent, stressed_vowels(tokens, slots, len(silent)), prosody)
+        slots = np.searchsorted(timeline, slots)
         delivery = planned.with_frames(timeline)
         silent = silent_frames(delivery.energy)
-        sound = self._model.render(shaped(delivery, prosody))
+        rises = [(CONTOUR_STEPS * slots[a], CONTOUR_STEPS * slots[b]) for a, b in rising(tokens, words)]
+        melody = shape_f0(delivery.f0_hz, delivery.f0_hz > VOICED_F0_HZ, prosody, rises)
+        sound = self._model.render(replace(delivery, f0_hz=melody))
         cut = max(0, int(np.argmin(silent)) - _KEPT_HEAD_FRAMES)
-        silent, slots = silent[cut:], np.maximum(slots - cut, 0)
-        samples = levelled(sound[cut * FRAME_SAMPLES :], silent, FRAME_SAMPLES, SAMPLE_RATE_HZ, prosody.energy_db)
+        end = len(silent) - max(0, int(np.argmin(silent[::-1])) - _KEPT_TAIL_FRAMES)
+        silent, slots = silent[cut:end], np.clip(slots - cut, 0, end - cut)
+        accents = accents_db(stressed_vowels(tokens, slots, len(silent)), prosody)
+        sound = levelled(
+            sound[cut * FRAME_SAMPLES : end * FRAME_SAMPLES],
+            SAMPLE_RATE_HZ,
+            prosody.energy_db,
+            prosody.tilt_db,
+            accents,
+        )
         phonemes, times = align(tokens, slots, silent, FRAME_S)
-        return _Spoken(samples, word_times([w.text for w in words], times), phonemes)
+        return _Spoken(sound, word_times([w.text for w in words], times), phonemes)
 
 
 @dataclass(frozen=True)
@@ -147,6 +169,28 @@ def script_of(words: Sequence[PhonemizedWord], vocabulary: Mapping[str, int]) ->
         add(words[i].phonemes, i)
         add(words[i].after or ("." if i == spoken[-1] else ""), None)
     return tokens
+
+
+def rising(tokens: Sequence[Token], words: Sequence[PhonemizedWord]) -> list[tuple[int, int]]:
+    """Where questions rise: the first and last token, exclusive, from the last accent to the question mark.
+
+    Questions that begin with a question word ("what happened?") fall in English and are left out.
+    """
+    rises: list[tuple[int, int]] = []
+    begin: int | None = None  # the first word of the sentence
+    accent: int | None = None
+    for i, token in enumerate(tokens):
+        if token.word is not None:
+            begin = token.word if begin is None else begin
+            if token.symbol in STRESS_SYMBOLS or accent is None:
+                accent = i
+        elif token.symbol in ".!?…":
+            if token.symbol == "?" and begin is not None and accent is not None:
+                first = re.split(r"[^a-z]+", words[begin].text.lower().lstrip("\"'(["))[0]
+                if first not in _QUESTION_WORDS:
+                    rises.append((accent, i))
+            begin = accent = None
+    return rises
 
 
 def split(words: Sequence[PhonemizedWord], longest: int) -> list[list[PhonemizedWord]]:
@@ -197,7 +241,7 @@ def blended(styles: Mapping[str, Floats], weights: Mapping[str, float]) -> Float
 
 def silent_frames(energy: Floats) -> NDArray[np.bool_]:
     """Which frames of 25 ms are silent, from an energy contour of shape (frames * CONTOUR_STEPS,)."""
-    return energy.reshape(-1, CONTOUR_STEPS).max(axis=1) < _SILENT_ENERGY
+    return energy.reshape(-1, CONTOUR_STEPS).max(axis=1) < SILENT_ENERGY
 
 
 def token_slots(durations: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -208,8 +252,18 @@ def token_slots(durations: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.maximum(np.cumsum(durations)[:-1] - LEAD_FRAMES, 0)
 
 
-def paced(silent: NDArray[np.bool_], pause_scale: float) -> NDArray[np.int64]:
-    """Frames to speak, in order: little silence at both ends, pauses inside longer or shorter by a factor.
+def stressed_vowels(tokens: Sequence[Token], slots: NDArray[np.int64], frames: int) -> NDArray[np.bool_]:
+    """Which frames sound as a vowel under stress, its mark included; slots as of `token_slots`."""
+    stressed = np.zeros(frames, np.bool_)
+    for k, token in enumerate(tokens):
+        marked = k > 0 and tokens[k - 1].symbol in STRESS_SYMBOLS
+        if token.symbol in STRESS_SYMBOLS or (marked and token.symbol in VOWELS):
+            stressed[slots[k] : slots[k + 1]] = True
+    return stressed
+
+
+def paced(silent: NDArray[np.bool_], stressed: NDArray[np.bool_], prosody: Prosody) -> NDArray[np.int64]:
+    """Frames to speak, in order: little silence at both ends, pauses and stressed vowels longer or shorter.
 
     Only runs of at least four silent frames are pauses; shorter ones are the closures of p, t and k.
     """
@@ -218,25 +272,14 @@ def paced(silent: NDArray[np.bool_], pause_scale: float) -> NDArray[np.int64]:
         return np.arange(len(silent), dtype=np.int64)
     first, last = int(heard[0]), int(heard[-1])
     kept = list(range(max(0, first - _HEAD_FRAMES), first))
-    edges = np.flatnonzero(np.diff(silent[first : last + 1])) + first + 1
+    kind = np.where(silent, 2, stressed)[first : last + 1]
+    edges = np.flatnonzero(np.diff(kind)) + first + 1
     for start, end in zip([first, *edges.tolist()], [*edges.tolist(), last + 1], strict=True):
         length = end - start
         if silent[start] and length >= _PAUSE_FRAMES:
-            length = max(_PAUSE_FRAMES // 2, round(length * pause_scale))
+            length = max(_PAUSE_FRAMES // 2, round(length * prosody.pause_scale))
+        elif stressed[start] and not silent[start]:
+            length = max(1, round(length * prosody.vowel_scale))
         kept += np.linspace(start, end - 1, length).round().astype(int).tolist()
     kept += range(last + 1, min(len(silent), last + 1 + _TAIL_FRAMES))
     return np.array(kept, np.int64)
-
-
-# ------------------------------------------------------------------------------------------------------------- sound
-
-
-def shaped(delivery: Delivery, prosody: Prosody) -> Delivery:
-    """The delivery with pitch and energy as the prosody asks."""
-    voiced = delivery.f0_hz > _VOICED_F0_HZ
-    effort = np.float32(prosody.energy_db * _ENERGY_PER_DB)
-    return replace(
-        delivery,
-        f0_hz=shape_f0(delivery.f0_hz, voiced, prosody),
-        energy=np.where(delivery.energy > _SILENT_ENERGY, delivery.energy + effort, delivery.energy).astype(np.float32),
-    )

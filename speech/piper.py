@@ -88,7 +88,7 @@ class Piper:
         samples = np.concatenate(sound)
         silent = silent_blocks(samples, _HOP)
         phonemes, groups = align(tokens_of(symbols), np.cumsum([0, *hops]), silent, _HOP / self._rate_hz)
-        audio = Audio(levelled(samples, silent, _HOP, self._rate_hz, prosody.energy_db), self._rate_hz)
+        audio = Audio(levelled(samples, self._rate_hz, prosody.energy_db, prosody.tilt_db), self._rate_hz)
         words = written_words(text, [groups[k] for k in sorted(groups)])
         return SpokenClause(text, audio, words, phonemes, prosody.as_dict())
 

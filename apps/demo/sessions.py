@@ -6,14 +6,19 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from rapport.agent import events as ev
 from rapport.agent.agent import Agent
 from rapport.agent.config import AgentConfig, StageConfig
 from rapport.apps.demo.conversation import Conversation
+from rapport.apps.demo.line import Lines
 from rapport.apps.demo.media import MediaShelf
 from rapport.apps.demo.portrait import idle_film
 from rapport.persona.errors import RapportError
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 MOST_CONVERSATIONS = 64
 """When more tabs are open, the one that was idle for longest starts anew."""
@@ -40,6 +45,7 @@ class Sessions:
     def __init__(self, make_agent: MakeAgent, persona: str) -> None:
         self.persona = persona
         self.shelf = MediaShelf()
+        self.lines = Lines()
         self._make_agent = make_agent
         self._open: OrderedDict[str, Conversation] = OrderedDict()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="rapport-demo")
@@ -108,6 +114,10 @@ class Sessions:
         conversation = self._open.pop(tab, None)
         if conversation is not None:
             await conversation.close()
+
+    def routes(self) -> list[BaseRoute]:
+        """What must be served beside the page: clips for the player, and lines for the microphone."""
+        return [self.shelf.route(), self.lines.route()]
 
     @property
     def open_tabs(self) -> int:

@@ -22,6 +22,11 @@ Train = Annotated[
     Path | None, typer.Option(help="What the character baseline learns from; by default four fifths of the file.")
 ]
 Folder = Annotated[Path | None, typer.Option(help="MER-UniBench's emotion wheels; our own small one by default.")]
+Clips = Annotated[Path, typer.Option(help="The folder of the corpus, its files named as its authors name them.")]
+Voice = Annotated[str, typer.Option(help="The component that reads voices; `rapport components` lists them.")]
+Unheard = Annotated[
+    bool, typer.Option("--unheard", help="Read each speaker by a model fitted on the folder's other speakers alone.")
+]
 
 
 @eval_app.command()
@@ -126,6 +131,24 @@ def reccon(file: File, emotion: Emotion = "minilm", json: Json = None) -> None:
 
     _check(json)
     _tell(run(file, emotion), json)
+
+
+@eval_app.command()
+def ravdess(file: Clips, emotion: Voice = "whisper-emotion", unheard: Unheard = False, json: Json = None) -> None:
+    """Eight emotions of acted voices: a folder with RAVDESS's clips of speech."""
+    from rapport.apps.evaluate import voice
+
+    _check(json)
+    _tell(voice.ravdess(file, emotion, unheard=unheard), json)
+
+
+@eval_app.command()
+def emodb(file: Clips, emotion: Voice = "whisper-emotion", unheard: Unheard = False, json: Json = None) -> None:
+    """Four emotions of acted German voices: a folder with EmoDB's clips."""
+    from rapport.apps.evaluate import voice
+
+    _check(json)
+    _tell(voice.emodb(file, emotion, unheard=unheard), json)
 
 
 @eval_app.command()

@@ -37,7 +37,17 @@ from rapport.agent.perception.fusion_attention import (
     weight_shapes,
 )
 from rapport.agent.perception.knowledge import Floats
-from rapport.apps.train.fusion_data import POINTS, Corpus, Ints, Readings, clear, noise, read_corpus, rows_of
+from rapport.apps.train.fusion_data import (
+    POINTS,
+    Corpus,
+    Ints,
+    Readings,
+    clear,
+    noise,
+    read_corpus,
+    rows_of,
+    voice_readers,
+)
 from rapport.apps.train.fusion_scores import model_card, score
 from rapport.persona.affect import EKMAN7, EmotionEstimate
 
@@ -61,7 +71,7 @@ Flags = NDArray[np.bool_]
 def train_fusion(
     data: Path, out: Path, *, seed: int = 0, steps: int = STEPS, per_label: int = PER_LABEL
 ) -> dict[str, Any]:
-    """Train on the folders meld, ravdess and fer_plus of `data`, and write the folder that ships to `out`.
+    """Train on the folders meld, ravdess, emodb and fer_plus of `data`, and write the folder that ships to `out`.
 
     `out` receives weights.npz, config.json and MODEL_CARD.md; the contents of config.json are returned.
 
@@ -73,8 +83,13 @@ def train_fusion(
     rng = np.random.default_rng(seed)
     with Progress() as progress:
         reading = progress.add_task("reading lines and clips", total=None)
-        train = read_corpus(data, "train", rng, per_label, lambda: progress.advance(reading))
-        dev = read_corpus(data, "dev", rng, min(per_label, PER_LABEL_DEV), lambda: progress.advance(reading))
+
+        def tick() -> None:
+            progress.advance(reading)
+
+        voice_of = voice_readers(data, seed, tick)
+        train = read_corpus(data, "train", rng, per_label, tick, voice_of)
+        dev = read_corpus(data, "dev", rng, min(per_label, PER_LABEL_DEV), tick, voice_of)
         fitting = progress.add_task("training", total=steps)
         weights = fit(train, seed=seed, steps=steps, tick=lambda: progress.advance(fitting))
         scoring = progress.add_task("scoring on development data", total=None)

@@ -127,13 +127,14 @@ axis. M2FNet's fusion layer (arXiv 2206.02187) over {len(MODALITIES)} tokens; pl
 | what | used as | licence |
 |---|---|---|
 | MELD (Poria et al. 2019), {read["text"]:,} lines | words, read by the shipped recogniser | GPL-3.0 |
-| RAVDESS (Livingstone & Russo 2018), {read["voice"]:,} clips of actors 1-18 | voice, read by ours | CC BY-NC-SA |
+| RAVDESS (Livingstone & Russo 2018), {read["voice"]:,} clips of actors 1-18 | voice | CC BY-NC-SA |
 | FER+ (Barsoum et al. 2016), votes on {read["face"]:,} images | stand-in for a recogniser of faces | MIT |
 
 No recording, picture or sentence is in these files. Where weights count as adapted material of their training data,
 RAVDESS's terms, non-commercial and share-alike, and MELD's reach them; the fusion named `precision` has no weights.
 
-No corpus had all three at once: readings were joined by their labels (RAVDESS's calm counts as neutral). No recogniser
+Every actor was read by a recogniser of voice that had learned from other speakers of RAVDESS and EmoDB alone. No corpus
+had all three at once: readings were joined by their labels (RAVDESS's calm counts as neutral). No recogniser
 of faces shipped: a face's estimate is the votes of FER+'s taggers but one, with noise; its label is that one's vote.
 So the face part is a guess at what a recogniser would say, and what it does with a true one is unknown.
 

@@ -15,6 +15,7 @@ from rapport.agent import events as ev
 from rapport.agent.perceiving import perceived
 from rapport.agent.perception.fusion import fuse
 from rapport.agent.perception.smoothing import HALF_LIFE_S, SmoothedFeeling, smoothed
+from rapport.agent.perception.voice_baseline import SpeakerBaseline, VoiceEstimate, with_clip
 from rapport.agent.rehearsal import rehearse
 from rapport.agent.testing import FakeEmotion, FakeFusion, FakeResponder, VirtualClock, fake_agent
 from rapport.persona.affect import EKMAN7, VAD, EmotionDistribution, EmotionEstimate, Evidence, Modality, Taxonomy
@@ -219,3 +220,44 @@ def test_comparing_and_explaining_is_fast() -> None:
         perceived("I'm fine.", told, fused, smoothed(SmoothedFeeling(), fused, 10.0))
         took_s.append(time.perf_counter() - began_s)
     assert min(took_s) < 0.002
+
+
+class Knows(FakeEmotion):
+    """Hears how a person's voice usually is, and how often it has heard it before."""
+
+    def __init__(self) -> None:
+        super().__init__(modality="voice")
+        self.known: list[int] = []
+
+    async def estimate(self, heard: Any) -> VoiceEstimate:
+        before: SpeakerBaseline | None = heard.voice_baseline
+        self.known.append(before.clips if before else 0)
+        return VoiceEstimate(
+            EKMAN7.around(SAD), SAD, modality="voice", baseline=with_clip(before, "reader", np.ones(3))
+        )
+
+
+def test_a_voice_is_better_known_from_turn_to_turn():
+    reader = Knows()
+    agent = fake_agent(emotion=[FakeEmotion(), reader])
+    for _ in range(3):
+        agent.say(SPOKEN)
+    agent.say("typed, so nothing is heard")
+    agent.say(SPOKEN)
+    assert reader.known == [0, 1, 2, 3]
+    assert agent.voice_baseline is not None and agent.voice_baseline.clips == 4
+
+
+def test_two_readers_of_one_voice_keep_its_baseline():
+    reader = Knows()
+    agent = fake_agent(emotion=[FakeEmotion(modality="voice"), reader])
+    agent.say(SPOKEN)
+    agent.say(SPOKEN)
+    assert reader.known == [0, 1]
+
+
+def test_a_turn_that_is_only_looked_at_leaves_the_baseline_alone():
+    reader = Knows()
+    agent = fake_agent(emotion=[reader])
+    asyncio.run(rehearse(agent))
+    assert agent.voice_baseline is None

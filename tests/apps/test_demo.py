@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +13,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from rapport.agent import Agent, Utterance
 from rapport.agent import events as ev
@@ -18,26 +23,31 @@ from rapport.agent.config import AgentConfig
 from rapport.agent.testing import (
     HANG,
     FakeEmotion,
+    FakeEndpointer,
     FakeMemory,
+    FakeRecognizer,
     FakeRenderer,
     FakeResponder,
     FakeVoice,
     fake_agent,
 )
 from rapport.apps.demo.clips import Clip, ClipMaker, encode
-from rapport.apps.demo.conversation import Conversation, Part, Phase
+from rapport.apps.demo.conversation import Conversation
+from rapport.apps.demo.line import CONNECT_WITHIN_S, MOST_LINES, Line, Lines
+from rapport.apps.demo.line import PATH as TALK_PATH
 from rapport.apps.demo.media import MediaShelf
 from rapport.apps.demo.panels import DISCLOSURE, disclosure_html, why_html, words_html
 from rapport.apps.demo.plots import SHOWN_POINTS, feelings_html
 from rapport.apps.demo.portrait import idle_film
 from rapport.apps.demo.recordings import take_recording
 from rapport.apps.demo.sessions import Sessions, private
+from rapport.apps.demo.shown import Part, Phase
 from rapport.apps.plot.paths import AffectPaths, AffectPoint
 from rapport.avatar.face import FaceTrack, RendererCapabilities
 from rapport.persona.affect import VAD
 from rapport.persona.card import load_persona
 from rapport.persona.errors import InputError, StageError
-from rapport.speech.audio import Audio, SpokenClause
+from rapport.speech.audio import Audio, SpokenClause, Transcript
 from rapport.speech.files import write_wav
 
 CLAUSES = ("I'm sorry to hear that.", "What happened?")
@@ -65,7 +75,7 @@ async def test_a_turn_fills_every_part_of_the_page() -> None:
     assert turn.perceived is not None and turn.felt is not None and turn.plan is not None and turn.timings is not None
     assert not turn.notices
     assert frozenset().union(*changes) == frozenset(Part)
-    assert conversation.complete and conversation.phase is Phase.READY
+    assert conversation.reel.complete and conversation.phase is Phase.READY
     assert len(conversation.paths.person) == 1
 
 
@@ -73,7 +83,7 @@ async def test_each_clause_becomes_a_clip_in_order_on_the_reply_clock() -> None:
     shelf = MediaShelf()
     conversation = conversation_of(shelf=shelf)
     await held(conversation)
-    clips = conversation.clips
+    clips = conversation.reel.clips
     assert [clip.media_type for clip in clips] == ["video/mp4"] * 2
     assert clips[0].start_s == 0.0
     assert clips[1].start_s == pytest.approx(clips[0].duration_s)
@@ -92,20 +102,20 @@ async def test_words_come_clause_by_clause() -> None:
 async def test_without_pictures_the_voice_comes_alone(missing: str) -> None:
     conversation = conversation_of(fake_agent(**{missing: None}))
     await held(conversation)
-    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+    assert [clip.media_type for clip in conversation.reel.clips] == ["audio/wav"] * 2
 
 
 async def test_without_a_voice_the_words_come_alone() -> None:
     conversation = conversation_of(fake_agent(voice=None))
     await held(conversation)
-    assert conversation.clips == []
+    assert conversation.reel.clips == []
     assert conversation.turns[0].clauses == list(CLAUSES)
 
 
 async def test_a_face_that_fails_leaves_the_voice_and_a_notice() -> None:
     conversation = conversation_of(fake_agent(rendering=FakeRenderer(fails=StageError("no adapter"))))
     await held(conversation)
-    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+    assert [clip.media_type for clip in conversation.reel.clips] == ["audio/wav"] * 2
     assert any("Rendering" in notice and "no adapter" in notice for notice in conversation.turns[0].notices)
 
 
@@ -120,27 +130,27 @@ class DrawsNothing(FakeRenderer):
 async def test_a_renderer_that_hands_on_the_track_leaves_the_voice() -> None:
     conversation = conversation_of(fake_agent(rendering=DrawsNothing()))
     await held(conversation)
-    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+    assert [clip.media_type for clip in conversation.reel.clips] == ["audio/wav"] * 2
 
 
 async def test_a_failed_renderer_is_replaced_by_one_that_draws() -> None:
     renderers = [FakeRenderer(fails=StageError("lost")), FakeRenderer(size=32)]
     conversation = conversation_of(fake_agent(rendering=renderers))
     await held(conversation)
-    assert [clip.media_type for clip in conversation.clips] == ["video/mp4"] * 2
+    assert [clip.media_type for clip in conversation.reel.clips] == ["video/mp4"] * 2
 
 
 async def test_a_failed_renderer_whose_fallback_only_hands_on_the_track_leaves_the_voice() -> None:
     renderers = [FakeRenderer(fails=StageError("lost")), DrawsNothing()]
     conversation = conversation_of(fake_agent(rendering=renderers))
     await held(conversation)
-    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+    assert [clip.media_type for clip in conversation.reel.clips] == ["audio/wav"] * 2
 
 
 async def test_a_video_that_cannot_be_encoded_leaves_the_voice_and_a_notice() -> None:
     conversation = conversation_of(fake_agent(rendering=FakeRenderer(size=33)))  # H.264 wants even sizes
     await held(conversation)
-    assert [clip.media_type for clip in conversation.clips] == ["audio/wav"] * 2
+    assert [clip.media_type for clip in conversation.reel.clips] == ["audio/wav"] * 2
     assert any("video could not be made" in notice for notice in conversation.turns[0].notices)
 
 
@@ -159,7 +169,7 @@ async def test_what_cannot_be_answered_is_refused_and_leaves_no_turn(said: str) 
     await held(conversation, said)
     assert conversation.turns == []
     assert conversation.refusal
-    assert conversation.complete and conversation.phase is Phase.READY
+    assert conversation.reel.complete and conversation.phase is Phase.READY
     await held(conversation, "hello")
     assert not conversation.refusal
     assert len(conversation.turns) == 1
@@ -170,12 +180,12 @@ async def test_breaking_in_cuts_the_words_to_what_was_heard() -> None:
     conversation = conversation_of(agent)
     answering = conversation.answer("hello")
     async for _ in answering:
-        if conversation.clips:
+        if conversation.reel.clips:
             await conversation.stop(0.65)  # the fake voice takes 0.3 s for a word
     turn = conversation.turns[0]
     assert turn.clauses == ["One two"] and turn.interrupted
     assert agent.history[-1].agent == "One two"
-    assert conversation.clips == []
+    assert conversation.reel.clips == []
 
 
 async def test_breaking_in_while_a_finished_answer_plays_cuts_memory_too() -> None:
@@ -212,7 +222,7 @@ async def test_a_new_line_waits_for_the_end_of_the_one_it_broke_into() -> None:
     await task
     assert [turn.person for turn in conversation.turns if turn.person] == ["first", "second"][-len(agent.history) :]
     assert conversation.turns[-1].clauses == list(CLAUSES)
-    assert conversation.complete
+    assert conversation.reel.complete
 
 
 async def test_a_hung_voice_does_not_hang_the_page() -> None:
@@ -237,6 +247,285 @@ async def test_a_closed_conversation_leaves_nothing_on_the_shelf_or_in_memory() 
     assert memory.records and shelf.count == 3
     await conversation.close()
     assert not memory.records and shelf.count == 0
+
+
+# -------------------------------------------------------------------------------------------------------- listening
+
+LINE = "One two three four five."
+
+
+class Script(FakeRecognizer):
+    """Hears the line whose number is ten times the loudness of the first sample."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__()
+        self.lines = lines
+
+    async def transcribe(self, audio: Audio) -> Transcript:
+        return Transcript(self.lines[round(float(audio.samples[0]) * 10) - 1])
+
+
+class Browser:
+    """A page at the other end of the line: it records, plays, and does what it is told.
+
+    Args:
+        script: pairs of seconds and a level, 0 for silence.
+    """
+
+    def __init__(self, conversation: Conversation, *script: tuple[float, float]) -> None:
+        self.conversation = conversation
+        self.clock = conversation.agent.clock
+        self.line = Lines().open(self.clock)
+        self.script = script
+        self.told: list[tuple[float, dict[str, Any]]] = []
+
+    async def talk(self, played_s: float | None = None) -> list[frozenset[Part]]:
+        """Talk to the end of the script. `played_s`: where the player stands in every reply."""
+
+        async def obey() -> None:
+            async for command in self.line.commands():
+                self.told.append((self.clock.now_s(), command))
+
+        async def speak() -> None:
+            self.line.connect()
+            for seconds, level in self.script:
+                for _ in range(round(seconds / 0.1)):
+                    await asyncio.sleep(0.1)
+                    self.line.hear(np.full(1600, round(level * 32768), "<i2").tobytes())
+                    if played_s is not None:
+                        at = {"reply": self.conversation.reply, "heard_s": played_s, "until_s": played_s}
+                        self.line.report(json.dumps(at))
+            self.line.close()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(obey())
+            group.create_task(speak())
+            return [changed async for changed in self.conversation.listen(self.line, FakeEndpointer())]  # type: ignore[arg-type]
+
+    def orders(self) -> list[str]:
+        return [command["do"] for _, command in self.told]
+
+
+def talk(clock: Any, *script: tuple[float, float], played_s: float | None = None, **stages: Any) -> Browser:
+    stages = {"rendering": None, "response": FakeResponder([LINE] * 4, delay_s=0.1), **stages}
+    conversation = conversation_of(fake_agent(clock=clock, **stages))
+    browser = Browser(conversation, *script)
+    clock.run(browser.talk(played_s))
+    return browser
+
+
+def test_what_is_said_into_the_line_is_shown_while_it_is_spoken_and_answered(clock: Any) -> None:
+    browser = talk(clock, (0.3, 0.0), (1.5, 0.1), (30.0, 0.0), recognition=Script("I lost my job."), played_s=9.0)
+    conversation = browser.conversation
+    words = [f"{told['stable']}|{told['tentative']}" for _, told in browser.told if told["do"] == "hear"]
+    assert words[:2] == ["|", "|I lost my job."] and words[-1] == "I lost my job.|"
+    assert browser.orders().count("hear") == len(browser.told)
+    assert [turn.person for turn in conversation.turns] == ["I lost my job."]
+    assert conversation.turns[0].clauses == [LINE] * 4 and not conversation.turns[0].interrupted
+    assert conversation.reel.complete and len(conversation.reel.clips) == 4
+
+
+def test_speaking_over_the_answer_silences_the_player_at_once_and_leaves_what_was_heard(clock: Any) -> None:
+    memory = FakeMemory()
+    script = ((1.0, 0.1), (3.0, 0.0), (1.0, 0.2), (30.0, 0.0))
+    browser = talk(clock, *script, recognition=Script("I lost my job.", "Wait."), played_s=0.65, memory=memory)
+    first, second = browser.conversation.turns
+    assert first.clauses == ["One two"] and first.interrupted
+    assert memory.records[0].exchange.agent == "One two"
+    assert second.person == "Wait." and not second.interrupted
+    held_s, held = next((at, told) for at, told in browser.told if told["do"] == "hold")
+    assert held == {"do": "hold", "reply": 1} and held_s == pytest.approx(4.1)
+    assert browser.orders().index("hold") < browser.orders().index("stop")
+    assert browser.conversation.phase is Phase.READY
+
+
+def test_a_backchannel_only_holds_the_answer(clock: Any) -> None:
+    script = ((1.0, 0.1), (3.0, 0.0), (0.3, 0.2), (30.0, 0.0))
+    browser = talk(clock, *script, recognition=Script("I lost my job.", "Mm-hm."), played_s=0.65)
+    assert [order for order in browser.orders() if order != "hear"] == ["hold", "resume"]
+    (turn,) = browser.conversation.turns
+    assert turn.clauses == [LINE] * 4 and not turn.interrupted
+
+
+def test_after_stop_the_next_words_are_a_turn_and_no_backchannel(clock: Any) -> None:
+    agent = fake_agent(
+        clock=clock, rendering=None, recognition=Script("I lost my job.", "Yeah."), response=FakeResponder([LINE] * 4)
+    )
+    conversation = conversation_of(agent)
+    browser = Browser(conversation, (1.0, 0.1), (3.0, 0.0), (0.3, 0.2), (9.0, 0.0))
+
+    async def press_stop() -> None:
+        await asyncio.sleep(3.0)
+        await conversation.stop(0.65)
+
+    async def both() -> None:
+        await asyncio.gather(browser.talk(0.65), press_stop())
+
+    clock.run(both())
+    assert [turn.person for turn in conversation.turns] == ["I lost my job.", "Yeah."]
+    assert conversation.turns[0].clauses == ["One two"]
+
+
+def test_the_phases_of_talking(clock: Any) -> None:
+    conversation = conversation_of(
+        fake_agent(
+            clock=clock,
+            voice=None,
+            recognition=FakeRecognizer(delay_s=0.2),
+            response=FakeResponder([LINE, LINE], delay_s=1.0),
+        )
+    )
+    browser = Browser(conversation, (0.5, 0.0), (0.5, 0.1), (5.0, 0.0))
+    seen: list[Phase] = []
+
+    async def watch() -> None:
+        while not browser.line.closed:
+            if conversation.phase not in seen[-1:]:
+                seen.append(conversation.phase)
+            await asyncio.sleep(0.05)
+
+    async def both() -> None:
+        await asyncio.gather(browser.talk(), watch())
+
+    clock.run(both())
+    assert seen[-4:] == [Phase.LISTENING, Phase.THINKING, Phase.SPEAKING, Phase.LISTENING]
+    assert conversation.phase is Phase.READY
+
+
+def test_a_typed_line_ends_the_talk_and_is_answered_after_it(clock: Any) -> None:
+    conversation = conversation_of(fake_agent(clock=clock, rendering=None))
+    browser = Browser(conversation, (60.0, 0.0))
+
+    async def type_line() -> None:
+        await asyncio.sleep(1.0)
+        conversation.hang_up()
+        await held(conversation, "typed")
+
+    async def both() -> None:
+        await asyncio.gather(browser.talk(), type_line())
+
+    clock.run(both())
+    assert browser.line.closed and [turn.person for turn in conversation.turns] == ["typed"]
+
+
+def test_a_line_that_nobody_connects_to_is_closed(clock: Any) -> None:
+    conversation = conversation_of(fake_agent(clock=clock))
+    line = Lines().open(clock)
+
+    async def wait() -> list[frozenset[Part]]:
+        return [changed async for changed in conversation.listen(line, FakeEndpointer())]  # type: ignore[arg-type]
+
+    clock.run(wait())
+    assert "did not connect" in line.reason
+    assert clock.now_s() == pytest.approx(CONNECT_WITHIN_S)
+
+
+def test_a_tab_that_closes_while_it_talks_leaves_no_task(clock: Any) -> None:
+    conversation = conversation_of(fake_agent(clock=clock, response=FakeResponder([LINE] * 9, delay_s=1.0)))
+    browser = Browser(conversation, (0.5, 0.1), (60.0, 0.0))
+
+    async def leave() -> int:
+        line, changes = browser.line, conversation.listen(browser.line, FakeEndpointer())  # type: ignore[arg-type]
+        await anext(changes)  # the page shows nothing more, and never closes what it was shown
+        line.connect()
+        for level in (*[3000] * 5, *[0] * 20):
+            line.hear(np.full(1600, level, "<i2").tobytes())
+            await asyncio.sleep(0.1)
+        assert conversation.turns
+        await conversation.close()
+        return len(asyncio.all_tasks())
+
+    assert clock.run(leave()) == 1
+    assert browser.line.closed
+
+
+def test_a_line_takes_sound_as_it_is(clock: Any) -> None:
+    line = Line(clock)
+    line.connect()
+    line.hear(np.array([0, 16384, -32768], "<i2").tobytes())
+    line.close()
+
+    async def frames() -> list[float]:
+        return [float(sample) async for frame in line.frames() for sample in frame]
+
+    assert clock.run(frames()) == [0.0, 0.5, -1.0]
+
+
+def test_between_two_reports_the_player_plays_on_to_the_end_of_its_clip(clock: Any) -> None:
+    line = Line(clock)
+    line.connect()
+    line.report('{"reply": 2, "heard_s": 1.0, "until_s": 1.5}')
+    clock.advance(0.3)
+    assert line.played_s(2) == pytest.approx(1.3)
+    clock.advance(0.7)
+    assert line.played_s(2) == 1.5
+    assert line.played_s(3) == 0.0, "nothing is known of the next reply"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"", "a block of sound"),
+        (b"\x00", "a block of sound"),
+        (bytes(100_000), "a block of sound"),
+        ("rubbish", "a position is"),
+        ("[" * 150, "a position is"),
+        ("[]", "a position is"),
+        ('{"reply": 1, "heard_s": 2, "until_s": 1}', "a position is"),
+        ('{"reply": 1, "heard_s": NaN, "until_s": 1}', "a position is"),
+        ('{"reply": 1e999, "heard_s": 0, "until_s": 1}', "a position is"),
+        ('{"reply": 1, "heard_s": 0, "until_s": 1, "more": "%s"}' % ("x" * 500), "a position is"),
+    ],
+)
+def test_rubbish_ends_a_line_with_one_reason(clock: Any, sent: bytes | str, told: str) -> None:
+    line = Line(clock)
+    line.connect()
+    with pytest.raises(InputError, match=told):
+        line.hear(sent) if isinstance(sent, bytes) else line.report(sent)
+
+
+def test_sound_faster_than_time_and_too_many_messages_are_refused(clock: Any) -> None:
+    block, at = bytes(1024), '{"reply": 1, "heard_s": 0, "until_s": 0}'
+    for send, told in ((lambda line: line.hear(block), "faster than"), (lambda line: line.report(at), "too often")):
+        line = Line(clock)
+        line.connect()
+        with pytest.raises(InputError, match=told):
+            for _ in range(1000):
+                send(line)
+    line = Line(clock)
+    line.connect()
+    with pytest.raises(InputError, match="too busy"):
+        for _ in range(1000):
+            clock.advance(0.032)
+            line.hear(block)
+
+
+def test_a_socket_carries_both_ways_and_each_address_works_once(clock: Any) -> None:
+    lines = Lines()
+    line = lines.open(clock)
+    with TestClient(Starlette(routes=[lines.route()])) as page:
+        with page.websocket_connect(f"{TALK_PATH}/{line.token}") as socket:
+            line.tell("hold", reply=3)
+            socket.send_text('{"reply": 3, "heard_s": 0.5, "until_s": 0.5}')
+            assert socket.receive_json() == {"do": "hold", "reply": 3}
+            socket.send_bytes(b"odd")
+            with pytest.raises(WebSocketDisconnect) as ended:
+                socket.receive_json()
+        assert ended.value.code == 1008 and "a block of sound" in (ended.value.reason or "")
+        assert line.closed and line.played_s(3) == 0.5
+        for address in (line.token, "guessed"):
+            with pytest.raises(WebSocketDisconnect), page.websocket_connect(f"{TALK_PATH}/{address}"):
+                pass
+
+
+def test_only_so_many_lines_are_open_and_those_that_are_let_go_are_forgotten(clock: Any) -> None:
+    lines = Lines()
+    held_open = [lines.open(clock) for _ in range(MOST_LINES)]
+    with pytest.raises(InputError, match="too many people"):
+        lines.open(clock)
+    held_open.pop()
+    gc.collect()
+    assert not lines.open(clock).closed
 
 
 # ------------------------------------------------------------------------------------------------------------ clips
@@ -365,8 +654,6 @@ async def test_the_reasons_tell_a_disagreement_and_the_explanation() -> None:
 
 
 async def test_a_recording_without_words_is_shown_as_such() -> None:
-    from rapport.agent.testing import FakeRecognizer
-
     conversation = conversation_of(fake_agent(recognition=FakeRecognizer(""), rendering=None))
     await held(conversation, Utterance(audio=Audio.silence(1.0)))
     assert "no words were heard" in words_html(conversation)

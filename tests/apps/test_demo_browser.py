@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ from rapport.persona.card import FaceCard, load_persona
 from rapport.persona.errors import ComponentError, InputError
 from rapport.persona.transition import at_rest
 from rapport.speech.audio import Audio, VoiceProfile
-from rapport.speech.files import write_wav
+from rapport.speech.files import read_audio, write_wav
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
 WAIT_MS = 60_000
+CLIPS = Path(__file__).parents[2] / "apps" / "bench" / "clips"
 CLAUSES = ("I am sorry to hear that.", "Losing a job can shake the ground under you.", "What happened today?")
 
 pytestmark = [
@@ -103,8 +105,8 @@ def sessions() -> WatchedSessions:
     return WatchedSessions(faked, "harbor")
 
 
-@pytest.fixture(scope="module")
-def address(sessions: WatchedSessions) -> Iterator[str]:
+@contextmanager
+def serving(sessions: Sessions) -> Iterator[str]:
     from rapport.apps.demo.page import serve
 
     served: list[str] = []
@@ -115,15 +117,26 @@ def address(sessions: WatchedSessions) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def address(sessions: WatchedSessions) -> Iterator[str]:
+    with serving(sessions) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Any]:
+    """Starts Chromium with more arguments than these."""
     from playwright.sync_api import sync_playwright
 
+    always = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
+        yield lambda *more: playwright.chromium.launch(executable_path=CHROMIUM, args=[*always, *more])
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Any) -> Iterator[Any]:
+    browser = launch()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
@@ -280,6 +293,171 @@ def test_it_says_that_it_is_a_machine(tab: Any) -> None:
     assert "I am a machine, not a person and not a therapist." in tab.inner_text("body")
 
 
+# ------------------------------------------------------------------------------------------------- over a microphone
+
+BLOCK_MS = 32.0
+WATCHED = """
+    window.sent = [];  // when each block of sound was sent, and how loud it is
+    window.paused = [];  // when a player was told to fall silent
+    window.states = [];
+    window.captions = [];
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (data) {
+        if (data instanceof ArrayBuffer) {
+            const samples = new Int16Array(data);
+            const power = samples.reduce((sum, x) => sum + (x / 32768) ** 2, 0) / samples.length;
+            window.sent.push([performance.now(), Math.sqrt(power), samples.length]);
+        }
+        return send.call(this, data);
+    };
+    const pause = HTMLMediaElement.prototype.pause;
+    HTMLMediaElement.prototype.pause = function () {
+        if (!this.paused && this.currentTime > 0.1) window.paused.push(performance.now());
+        return pause.call(this);
+    };
+    new MutationObserver(() => {
+        const state = document.querySelector('.rp-stage')?.dataset.state;
+        const caption = document.querySelector('.rp-hearing:not([hidden])')?.innerText.trim();
+        if (state && state !== window.states.at(-1)) window.states.push(state);
+        if (caption && caption !== window.captions.at(-1)) window.captions.push(caption);
+    }).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+"""
+
+
+def said(tmp_path: Path, *script: str | float) -> Path:
+    """A recording of clips by name and silences in seconds, for a browser to take as its microphone."""
+    parts = [
+        Audio.silence(item).samples if isinstance(item, float) else read_audio(CLIPS / f"{item}.flac").samples
+        for item in script
+    ]
+    write_wav(tmp_path / "said.wav", Audio(np.concatenate(parts), 16_000))
+    return tmp_path / "said.wav"
+
+
+@contextmanager
+def talking(launch: Any, sound: Path, address: str, wait_ms: float = WAIT_MS) -> Iterator[Any]:
+    """A tab in a browser whose microphone plays a recording, once."""
+    microphone = "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}%noloop"
+    browser = launch("--use-fake-ui-for-media-stream", *microphone)
+    context = browser.new_context()
+    context.add_init_script(WATCHED)
+    try:
+        yield opened(context, address, wait_ms)
+    finally:
+        browser.close()
+
+
+def talkative(persona: str) -> Agent:
+    return fake_agent(
+        load_persona(persona),
+        response=FakeResponder(CLAUSES * 4),
+        recognition=FakeRecognizer("I have nobody to talk to"),
+        rendering=MovingHead(size=96),
+    )
+
+
+@pytest.mark.timeout(300)
+def test_press_once_and_talk_and_speak_over_the_answer(launch: Any, tmp_path: Path, record_property: Any) -> None:
+    sound = said(tmp_path, 1.5, "lonely", 9.0, "anger", 30.0)
+    with serving(Sessions(talkative, "harbor")) as address, talking(launch, sound, address) as tab:
+        tab.click(".rp-talk")
+        tab.wait_for_selector('.rp-talk[data-talk="live"]')
+        tab.wait_for_selector('.rp-stage[data-state="listening"]')
+        tab.wait_for_selector('.rp-hearing:has-text("I have nobody to talk to")')
+        tab.wait_for_selector(".rp-turn.person")
+        tab.wait_for_function(PLAYING)
+        playing_ms = tab.evaluate("performance.now()")
+        tab.wait_for_selector("text=interrupted")
+        tab.wait_for_function("document.querySelectorAll('.rp-turn.person').length === 2")
+        heard = tab.inner_text(".rp-turn.agent >> nth=0 >> p").removesuffix(" — interrupted")
+        assert " ".join(CLAUSES * 4).startswith(heard) and len(heard) < len(" ".join(CLAUSES * 4))
+        sent, paused = tab.evaluate("[sent, paused]")
+        began_ms = next(at_ms - BLOCK_MS for at_ms, loudness, _ in sent if at_ms > playing_ms and loudness > 0.01)
+        silent_ms = next(at_ms for at_ms in paused if at_ms > began_ms) - began_ms
+        record_property("ms from speech over the answer to silence", round(silent_ms))
+        assert silent_ms < 600, "three times what a quiet machine may take"
+        assert {samples for *_, samples in sent} == {512}
+        states = tab.evaluate("states")
+        assert states[:7] == ["waking", "ready", "listening", "hearing", "thinking", "voicing", "speaking"]
+        assert "hearing" in states[7:]
+        assert {url.split("/")[2] for url in tab.requested if url.startswith("http")} == {tab.url.split("/")[2]}
+        tab.click(".rp-talk")
+        tab.wait_for_selector('.rp-talk[data-talk="off"]')
+        assert tab.evaluate("rapport.talk.stream") is None
+
+
+def test_a_held_answer_waits_and_goes_on_where_it_was(tab: Any) -> None:
+    send(tab, "Tell me something.")
+    tab.wait_for_function(PLAYING)
+    tab.evaluate("rapport.hold(rapport.reply)")
+    assert tab.evaluate("[...document.querySelectorAll('.rp-clip')].every(video => video.paused)")
+    position = tab.evaluate("rapport.position()")
+    assert 0.0 < position["heard_s"] == position["until_s"]
+    tab.evaluate("rapport.resume(rapport.reply)")
+    tab.wait_for_function("was => rapport.position().heard_s > was", arg=position["heard_s"])
+    assert tab.evaluate("rapport.position().heard_s") < position["heard_s"] + 1.0
+    answered(tab)
+    assert tab.evaluate("rapport.heard()") is None
+
+
+def test_typing_or_recording_ends_the_talk(launch: Any, address: str, tmp_path: Path) -> None:
+    with talking(launch, said(tmp_path, 60.0), address) as tab:
+        tab.click(".rp-talk")
+        tab.wait_for_selector('.rp-talk[data-talk="live"]')
+        send(tab, "I would rather type.")
+        tab.wait_for_selector('.rp-talk[data-talk="off"]')
+        answered(tab)
+        assert tab.query_selector(".rp-complaint:not([hidden])") is None
+        tab.click(".rp-talk")
+        tab.wait_for_selector('.rp-stage[data-state="listening"]')
+        tab.click("#rapport-recording button:has-text('Record')")
+        tab.wait_for_selector('.rp-talk[data-talk="off"]')
+
+
+def test_without_a_microphone_the_page_says_what_to_do(tab: Any) -> None:
+    """A browser that was started like this one has no microphone, or lets nobody use it."""
+    tab.click(".rp-talk")
+    tab.wait_for_selector(".rp-complaint:not([hidden])")
+    assert tab.inner_text(".rp-complaint").startswith(
+        ("The microphone is not allowed here.", "No microphone was found.")
+    )
+    assert tab.get_attribute(".rp-talk", "data-talk") == "off"
+
+
+HEARD_BY_WORKLET = """async ([code, tone_hz, rate_hz]) => {
+    const context = new OfflineAudioContext(1, rate_hz, rate_hz);
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})));
+    const blocks = new AudioWorkletNode(context, 'rapport-blocks');
+    const heard = [];
+    blocks.port.onmessage = ({data}) => heard.push(...new Int16Array(data));
+    const tone = new OscillatorNode(context, {frequency: tone_hz});
+    tone.connect(blocks).connect(context.destination);
+    tone.start();
+    await context.startRendering();
+    await new Promise(done => setTimeout(done, 200));
+    return heard;
+}"""
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
+def test_the_microphones_sound_is_brought_to_16_khz(tab: Any, rate_hz: int) -> None:
+    code = (Path(__file__).parents[2] / "apps" / "demo" / "worklet.js").read_text("utf-8")
+
+    def level_db(tone_hz: float) -> float:
+        heard = np.array(tab.evaluate(HEARD_BY_WORKLET, [code, tone_hz, rate_hz])) / 32768
+        assert 15_000 < len(heard) <= 16_000
+        assert len(heard) % 512 == 0
+        spectrum = np.abs(np.fft.rfft(heard[2000:-2000] * np.hanning(len(heard) - 4000)))
+        if tone_hz < 8000:
+            assert np.argmax(spectrum) * 16_000 / (len(heard) - 4000) == pytest.approx(tone_hz, abs=3.0)
+        return float(20 * np.log10(np.sqrt(2 * np.mean(heard[2000:-2000] ** 2))))
+
+    assert level_db(1000.0) == pytest.approx(0.0, abs=0.2)
+    assert level_db(6000.0) == pytest.approx(0.0, abs=1.0)
+    if rate_hz > 16_000:
+        assert level_db(10_000.0) < -50.0
+
+
 # ------------------------------------------------------------------------------------------------- with real models
 
 PATIENT_MS = 280_000
@@ -298,19 +476,14 @@ def patient(config: AgentConfig) -> AgentConfig:
 
 @pytest.fixture(scope="module")
 def real_address() -> Iterator[str]:
-    from rapport.apps.demo.page import serve
     from rapport.avatar.renderer import WgpuRenderer
 
     try:
         WgpuRenderer()
     except ComponentError as error:
         pytest.skip(f"no face can be drawn here: {error}")
-    sessions = Sessions.from_config(patient(AgentConfig()))
-    served: list[str] = []
-    page = serve(port=0, sessions=sessions, on_ready=served.append, block=False)
-    yield served[0]
-    page.close()
-    sessions.shut_down()
+    with serving(Sessions.from_config(patient(AgentConfig()))) as address:
+        yield address
 
 
 def say(text: str) -> Audio:
@@ -342,3 +515,19 @@ def test_real_models_answer_a_typed_and_a_recorded_line(browser: Any, real_addre
     tab.wait_for_function("rapport.reply === 2 && rapport.complete && rapport.heard() === null")
     assert tab.evaluate("rapport.clips.length") >= 1
     context.close()
+
+
+@pytest.mark.models
+@pytest.mark.timeout(600)
+def test_real_models_hear_and_answer_what_is_said_into_the_microphone(
+    launch: Any, real_address: str, tmp_path: Path
+) -> None:
+    with talking(launch, said(tmp_path, 2.0, "lonely", 600.0), real_address, PATIENT_MS) as tab:
+        tab.click(".rp-talk")
+        tab.wait_for_selector(".rp-turn.person")
+        assert "nobody to talk to" in tab.inner_text(".rp-turn.person p")
+        tab.wait_for_function(PLAYING)
+        assert tab.evaluate(LOUDNESS) > 0.005
+        tab.wait_for_function("rapport.complete && rapport.heard() === null")
+        tab.wait_for_selector('.rp-stage[data-state="listening"]')
+        assert tab.query_selector("text=interrupted") is None

@@ -75,7 +75,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def read(data: Path, part: str = "train") -> Any:
-    return read_corpus(data, part, np.random.default_rng(0), 10, lambda: None)
+    return read_corpus(data, part, np.random.default_rng(0), 10, lambda: None, lambda actor: Reader("voice"))
 
 
 def test_readings_carry_the_labels_of_their_corpora(data: Path):

@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from rapport.persona.errors import ComponentError, StageError
+from rapport.persona.errors import ComponentError, InputError, StageError
 from rapport.speech import devices
 from rapport.speech.audio import Audio
 from rapport.speech.devices import Speaker, microphone
@@ -35,9 +35,9 @@ class Stream:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def record(self, samples: np.ndarray) -> None:
-        block = np.asarray(samples, np.float32).reshape(-1, 1)
-        self.options["callback"](block, len(block), None, None)
+    def record(self, samples: np.ndarray, at_s: float = 0.0) -> None:
+        block = np.array(samples, np.float32).reshape(-1, 1)
+        self.options["callback"](block, len(block), SimpleNamespace(inputBufferAdcTime=at_s), None)
         block[:] = np.nan  # PortAudio uses its buffer again
 
     def pull(self, frames: int, latency_s: float = 0.0) -> np.ndarray:
@@ -192,3 +192,92 @@ async def pause() -> None:
 
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+def test_hold_is_silent_in_the_next_buffer_and_resume_goes_on_where_it_was(card: list[Stream]) -> None:
+    speaker = Speaker(1_000)
+    speaker.play(Audio(np.arange(1, 901, dtype=np.float32) / 1000, 1_000))
+    first = card[0].pull(100)
+    speaker.hold()
+    assert not card[0].pull(100).any()
+    card[0].time = 5.0
+    assert speaker.playing
+    assert speaker.played_s == pytest.approx(0.1)
+    speaker.resume()
+    assert card[0].pull(1)[0] == pytest.approx(first[-1] + 0.001)
+
+
+def test_stop_drops_what_was_held_and_the_next_clause_sounds(card: list[Stream]) -> None:
+    speaker = Speaker(1_000)
+    speaker.play(Audio(np.full(900, 0.5, np.float32), 1_000))
+    card[0].pull(100)
+    speaker.hold()
+    speaker.stop()
+    assert not speaker.playing
+    speaker.play(Audio(np.full(50, 0.25, np.float32), 1_000))
+    assert np.allclose(card[0].pull(50), 0.25)
+
+
+def test_the_loudspeaker_takes_no_more_than_50_ms_at_a_time(card: list[Stream]) -> None:
+    Speaker(24_000)
+    assert card[0].options["blocksize"] <= 0.05 * 24_000
+
+
+def test_a_loudspeaker_that_vanishes_is_one_error_and_keeps_nobody_waiting(card: list[Stream]) -> None:
+    speaker = Speaker(1_000)
+    speaker.play(Audio.silence(1.0, 1_000))
+    card[0].pull(100)
+    card[0].options["finished_callback"]()
+    assert not speaker.playing
+    with pytest.raises(StageError, match="loudspeaker has stopped"):
+        speaker.play(Audio.silence(1.0, 1_000))
+
+
+def test_what_sounded_when_is_known_at_16_khz(card: list[Stream]) -> None:
+    speaker = Speaker(16_000)
+    speaker.play(Audio(np.full(3200, 0.5, np.float32), 16_000))
+    for block in range(3):
+        card[0].time = 0.1 * block
+        card[0].pull(1600, latency_s=0.05)
+    heard = speaker.heard_from(0.0, 8000)
+    assert not heard[:800].any()
+    assert np.allclose(heard[800:4000], 0.5)
+    assert not heard[4000:].any()
+
+
+async def test_the_microphone_does_not_hear_the_speaker(card: list[Stream], monkeypatch) -> None:
+    given: list[tuple[np.ndarray, np.ndarray]] = []
+
+    class Canceller:
+        def process(self, microphone, reference):
+            given.append((microphone, reference))
+            return microphone - reference
+
+    monkeypatch.setattr(devices, "EchoCanceller", Canceller)
+    monkeypatch.setattr(devices, "LEAD_S", 0.0)
+    speaker = Speaker(16_000)
+    frames = microphone(speaker=speaker)
+    waiting = anext_task(frames)
+    await pause()
+    voice = np.linspace(0.1, 0.9, 1024, dtype=np.float32)
+    speaker.play(Audio(voice, 16_000))
+    card[0].time = 1.0
+    card[0].pull(1024)
+    jitter_s = 0.004
+    card[1].record(voice[:512], at_s=1.0)
+    card[1].record(voice[512:], at_s=1.032 + jitter_s)
+    assert np.allclose(await waiting, 0.0, atol=1e-6)
+    assert np.allclose(await anext(frames), 0.0, atol=1e-6)
+    assert np.allclose(np.concatenate([reference for _, reference in given]), voice)
+    await frames.aclose()
+
+
+async def test_echo_at_another_rate_is_refused(card: list[Stream]) -> None:
+    with pytest.raises(InputError, match="16000 Hz"):
+        await anext(microphone(48_000, Speaker()))
+
+
+async def test_a_microphone_that_falls_dumb_ends_with_an_error(card: list[Stream], monkeypatch) -> None:
+    monkeypatch.setattr(devices, "STALLED_S", 0.01)
+    with pytest.raises(StageError, match="no sound any more"):
+        await anext(microphone())

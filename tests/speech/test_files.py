@@ -183,3 +183,12 @@ def test_wav_keeps_samples_to_16_bits(tmp_path: Path) -> None:
 def test_an_unwritable_wav_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written"):
         write_wav(tmp_path / "no" / "such" / "a.wav", tone(16_000))
+
+
+def test_progress_is_told_in_seconds_and_grows_to_the_end(tmp_path: Path) -> None:
+    write_wav(tmp_path / "long.wav", Audio.silence(20.0, 16_000))
+    told: list[float] = []
+    read_audio(tmp_path / "long.wav", on_progress=told.append)
+    assert told == sorted(told)
+    assert len(told) > 10
+    assert told[-1] == pytest.approx(20.0, abs=0.01)

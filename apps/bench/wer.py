@@ -1,0 +1,38 @@
+"""Word error rate: the words a recogniser got wrong over the words that were said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from rapport.speech.normalize import speakable, spoken_words
+
+
+def plain_words(text: str) -> list[str]:
+    """Lower-case words as they are said, without punctuation: "9" and "nine", "I'm" and "Im" count alike."""
+    return [word.lower().replace("'", "") for token in spoken_words(speakable(text)) for word in token.words]
+
+
+def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
+    """Substitutions, deletions and insertions over all words said.
+
+    Pairs are (said, heard). NaN when nothing was said.
+    """
+    wrong = said = 0
+    for reference, heard in pairs:
+        words = plain_words(reference)
+        said += len(words)
+        wrong += _edits(words, plain_words(heard))
+    return wrong / said if said else float("nan")
+
+
+def _edits(said: list[str], heard: list[str]) -> int:
+    """Levenshtein's distance over words."""
+    row = np.arange(len(heard) + 1)
+    for i, word in enumerate(said, 1):
+        above, row = row, np.empty_like(row)
+        row[0] = i
+        for j, other in enumerate(heard, 1):
+            row[j] = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (word != other))
+    return int(row[-1])

@@ -34,7 +34,8 @@ class Listening:
 
 @dataclass(frozen=True)
 class Hearing:
-    """Words while the person still speaks: `stable` ones will not change, `tentative` ones may."""
+    """Words while the person still speaks: `stable` ones will not change, `tentative` ones may. None at all: it was no
+    turn."""
 
     stable: str
     tentative: str

@@ -192,7 +192,8 @@ class _Listener:
         if utterance is not self._now or utterance.audio is not None:
             return
         self._ears.heard_words(text)
-        self.outbox.tell(ev.Hearing(found.stable, found.tentative))
+        if text:
+            self.outbox.tell(ev.Hearing(found.stable, found.tentative))
         if text and not is_backchannel(text, audio.duration_s):
             await self._break_in()
         elif not text and audio.duration_s >= _WORDLESS_S:
@@ -279,7 +280,8 @@ class _Listener:
             await agent.save()
 
     def _let_go_on(self) -> None:
-        """It was no turn: the reply goes on where it was held."""
+        """It was no turn: what was heard is nothing, and the reply goes on where it was held."""
+        self.outbox.tell(ev.Hearing("", ""))
         if self._playback.held:
             self._playback.resume()
             self.outbox.tell(ev.Resumed())

@@ -15,7 +15,6 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, cast
 
@@ -58,7 +57,7 @@ class Coqui:
                 raise ComponentError(f"the voice coqui needs coqui-tts ({error}); {_INSTALL}") from None
             try:
                 api: Any = cast("Any", TTS)(**arguments, progress_bar=False)
-            except (OSError, ValueError, KeyError, RuntimeError, TypeError, UnpicklingError) as error:
+            except Exception as error:  # noqa: BLE001 - torch and coqui raise whatever a broken file leads to
                 reason = str(error).strip().partition("\n")[0]
                 raise ComponentError(f"coqui cannot load {model!r} ({reason}); check the folder or the name") from None
         self._synthesizer: Any = api.synthesizer

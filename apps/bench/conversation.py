@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from itertools import zip_longest
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import Progress
@@ -96,7 +96,11 @@ async def hold(agent: Agent, script: Script = SCRIPT) -> dict[str, Any]:
     """The conversation's figures. `wrong_turns` and `wrong_memories` are lists of what differs from what should be."""
     failures = await agent.warm_up()
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        sounds = await _said(script, lambda lines: progress.track(lines, description="the person's voice"))
+        voice = Kokoro()
+        sounds = {
+            text: spoken_part((await voice.speak(text, AffectState(), PERSON, 0)).audio)
+            for text in progress.track([text for _, text in script if text], description="the person's voice")
+        }
         bar = progress.add_task("talking", total=len(script))
         began_s = time.perf_counter()
         log = await _Conversation(agent, script, sounds, lambda: progress.advance(bar)).hold()
@@ -211,18 +215,11 @@ class _Conversation:
             await asyncio.sleep(0.01)
 
 
-async def _said(script: Script, track: Any) -> dict[str, Audio]:
-    """The person's lines as sound."""
-    voice = Kokoro()
-    lines = [text for _, text in script if text]
-    return {text: spoken_part((await voice.speak(text, AffectState(), PERSON, 0)).audio) for text in track(lines)}
-
-
 async def _remembered(agent: Agent) -> list[str]:
     """The agent's side of the conversation, as memory has it."""
     memory = agent.runners["memory"]
     store = await memory.load(memory.config.use)
-    kept = await cast("Any", store).export(agent.person_id)
+    kept = await store.export(agent.person_id)
     return [turn["agent"] for conversation in kept["conversations"] for turn in conversation["turns"]]
 
 

@@ -192,6 +192,9 @@ class Conversation:
             case ev.Listening():
                 self._tell("hear", stable="", tentative="")
                 return set()
+            case ev.Hearing("", ""):
+                self._tell("forget")
+                return set()
             case ev.Hearing(stable, tentative):
                 self._tell("hear", stable=stable, tentative=tentative)
                 return set()

@@ -10,8 +10,6 @@ const COMPLAINTS = {
 };
 const ANSWER_WITHIN_MS = 20_000;
 const POSITION_EVERY_MS = 150;
-const FORGET_SOUND_MS = 4000; // a sound that has brought no words by then was no speech
-const FORGET_WORDS_MS = 8000; // words that have not become a turn by then will not
 const MOST_UNSENT_BYTES = 64_000; // two seconds of sound: on a network that is slower, what comes then is lost
 const QUIET_DB = -60;
 
@@ -96,8 +94,8 @@ class Talk {
 
   obey({ do: order, reply, stable, tentative }) {
     if (order === "hear") this.hear(stable, tentative);
+    else if (order === "forget") this.forget();
     else this.player[order](reply);
-    if (order === "resume") this.forget();
   }
 
   // The words so far: those that stay, and those that may change.
@@ -109,12 +107,9 @@ class Talk {
     }
     this.caption.hidden = false;
     this.player.hear(true);
-    clearTimeout(this.forgetting);
-    this.forgetting = setTimeout(() => this.forget(), stable || tentative ? FORGET_WORDS_MS : FORGET_SOUND_MS);
   }
 
   forget() {
-    clearTimeout(this.forgetting);
     this.caption.hidden = true;
     this.player.hear(false);
   }

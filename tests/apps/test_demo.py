@@ -342,7 +342,7 @@ def test_speaking_over_the_answer_silences_the_player_at_once_and_leaves_what_wa
 def test_a_backchannel_only_holds_the_answer(clock: Any) -> None:
     script = ((1.0, 0.1), (3.0, 0.0), (0.3, 0.2), (30.0, 0.0))
     browser = talk(clock, *script, recognition=Script("I lost my job.", "Mm-hm."), played_s=0.65)
-    assert [order for order in browser.orders() if order != "hear"] == ["hold", "resume"]
+    assert [order for order in browser.orders() if order != "hear"] == ["hold", "forget", "resume"]
     (turn,) = browser.conversation.turns
     assert turn.clauses == [LINE] * 4 and not turn.interrupted
 

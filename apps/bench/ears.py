@@ -21,6 +21,7 @@ from rich.progress import Progress
 from rapport.apps.bench import ears_talk
 from rapport.apps.bench.ears_talk import Floats, Talk, Turn
 from rapport.apps.bench.report import Report, spread
+from rapport.apps.bench.wer import edits
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio, SpokenClause, Transcript
 from rapport.speech.echo import EchoCanceller
 from rapport.speech.endpointing import (
@@ -240,16 +241,6 @@ def _word_error_rate(turns: Sequence[Turn], heard: Sequence[str]) -> float:
     """Substitutions, deletions and insertions over the words said."""
     pairs = [(plain(turn.text), plain(text)) for turn, text in zip(turns, heard, strict=True)]
     return round(sum(edits(a, b) for a, b in pairs) / sum(len(a) for a, _ in pairs), 4)
-
-
-def edits(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Levenshtein distance between two lists of words."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
-    return row[-1]
 
 
 def _load_in_silence() -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -23,12 +23,12 @@ def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
     for reference, heard in pairs:
         words = plain_words(reference)
         said += len(words)
-        wrong += _edits(words, plain_words(heard))
+        wrong += edits(words, plain_words(heard))
     return wrong / said if said else float("nan")
 
 
-def _edits(said: list[str], heard: list[str]) -> int:
-    """Levenshtein's distance over words."""
+def edits(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Levenshtein's distance: words to substitute, delete and insert."""
     row = np.arange(len(heard) + 1)
     for i, word in enumerate(said, 1):
         above, row = row, np.empty_like(row)

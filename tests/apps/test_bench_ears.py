@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rapport.apps.bench import ears_talk
-from rapport.apps.bench.ears import Heard, conversation_figures, edits, listen, plain
+from rapport.apps.bench.ears import Heard, conversation_figures, listen, plain
+from rapport.apps.bench.wer import edits
 from rapport.speech.audio import Audio, Phoneme, SpokenClause, Transcript, Word
 from rapport.speech.streaming import PartialTranscript
 

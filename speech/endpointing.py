@@ -57,7 +57,7 @@ class EndpointingPolicy:
     """Probability below which speech turns into silence; lower than the start so that it does not flutter."""
     min_speech_s: float = 0.12
     """Speech must last so long before it counts: shorter is a click or a knock. This is also the delay of barge-in."""
-    likely_silence_s: float = 0.2
+    likely_silence_s: float = 0.13
     """Silence after which the person may have finished, and the reply may be prepared."""
     min_silence_s: float = 0.7
     """Silence that ends a finished sentence whose melody falls: longer suits the hesitant, shorter answers sooner."""

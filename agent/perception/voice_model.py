@@ -4,7 +4,9 @@ Features are the mean of Whisper's encoder states over the speech and the measur
 less the speaker's baseline. What follows is a mixture discriminant analysis (Hastie & Tibshirani 1996, Journal of the
 Royal Statistical Society B 58): every feeling of every corpus is one Gaussian, and all of them share one covariance,
 shrunk towards a sphere; a feeling's probability is the sum over its Gaussians. So two corpora with their own
-microphones, languages and manners of acting teach one model without being averaged into each other.
+microphones, languages and manners of acting teach one model without being averaged into each other. What differs from
+sentence to sentence of one reader counts as noise (nuisance attributes, Solomonoff, Quillen & Campbell 2005): the
+corpora have twelve sentences between them, people have more.
 
 Valence, arousal and dominance are the mean of two readings, that which the probabilities expect and a ridge
 regression's. How sure they are follows from the errors made on another corpus in another language: their squares as a
@@ -106,6 +108,8 @@ class VoiceModel:
     """The place in LABELS of each Gaussian, (K,)."""
     temperature: Floats
     """What log densities are divided by, (); above 1, since features are more alike than Gaussians have it."""
+    lapse: Floats
+    """Share of the probability that all feelings divide evenly, (): how often a voice is unlike all that was heard."""
     ridge: Floats
     """(F, 3)"""
     ridge_bias: Floats
@@ -154,7 +158,8 @@ class VoiceModel:
 
     def probabilities(self, gaussians: Floats) -> Floats:
         """Of LABELS, (..., 8)."""
-        return gaussians @ (self.feeling[:, None] == np.arange(len(LABELS)))
+        heard = gaussians @ (self.feeling[:, None] == np.arange(len(LABELS)))
+        return (1.0 - self.lapse) * heard + self.lapse / len(LABELS)
 
     def vad(self, z: Floats, probabilities: Floats) -> Floats:
         """(..., 3)"""

@@ -31,7 +31,7 @@ from rapport.speech.level import loudness_lufs
 
 GRID = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Valence and arousal that are asked for."""
-SENTENCES_PER_CELL = 4
+SENTENCES_PER_CELL = 8
 SHORT_WORDS = (3, 8)
 """How many words a first clause has."""
 MEASURES = ("f0_hz", "f0_range_st", "phonemes_per_s", "level_lufs")
@@ -62,12 +62,13 @@ def run(config: AgentConfig, *, sentences: int, emotion: str | None, as_json: bo
 
     - `wer`: word error rate of the recogniser on all sentences, for EKMAN7's emotions at full intensity, and
       `wer_rise`, the worst of them less neutral.
-    - `grid`: what was reached at 5 x 5 points of valence and arousal: medians over four sentences of median F0, F0
+    - `grid`: what was reached at 5 x 5 points of valence and arousal: medians over eight sentences of median F0, F0
       range (10th to 90th percentile), phonemes per second without pauses, loudness. `spearman` says how each follows
       arousal over all points, and valence at equal arousal (the mean of five).
     - `asked`: the factors on rate and F0 and the level that were asked for, against those reached: Pearson's r, and the
       reached effect per effect asked (slope).
-    - `heard_arousal_r`: arousal that the emotion recogniser for voices hears in each clip, against arousal asked.
+    - `heard_arousal_r`: median arousal that the emotion recogniser for voices hears at each of the 25 points, against
+      arousal asked; `heard_arousal_r_by_clip`: the same clip by clip, where what is said plays in as well.
     - `rtf` and `first_audio_s`: time to make a clause over its length, and the time itself for clauses of 3 to 8 words.
     """
     texts = shipped_sentences()[:sentences]
@@ -148,15 +149,16 @@ async def _understood(parts: Parts, texts: Sequence[str], step: Callable[[], Non
 async def _reached(parts: Parts, texts: Sequence[str], step: Callable[[], None]) -> dict[str, Any]:
     cells: list[dict[str, float]] = []
     asked: list[dict[str, float]] = []
-    arousal: list[tuple[float, float]] = []
+    arousal: list[list[float]] = []
     for v, a in product(GRID, GRID):
         clips: list[dict[str, float]] = []
+        arousal.append([])
         for text in texts:
             clause, _ = await parts.say(text, VAD(v, a))
             clips.append(measured(clause))
             estimate = await parts.listener.estimate(PersonTurn(Transcript(""), audio=clause.audio))
             if estimate is not None:
-                arousal.append((a, estimate.vad.arousal))
+                arousal[-1].append(estimate.vad.arousal)
             asked.append(clause.prosody or {})
             step()
         medians = {name: round(float(np.median([clip[name] for clip in clips])), 3) for name in MEASURES}
@@ -164,13 +166,16 @@ async def _reached(parts: Parts, texts: Sequence[str], step: Callable[[], None])
     follow = {
         axis: {name: round(_follows(cells, axis, name), 3) for name in MEASURES} for axis in ("arousal", "valence")
     }
-    heard = np.array(arousal or [(0.0, 0.0)])
+    points = [(cell["arousal"], heard) for cell, heard in zip(cells, arousal, strict=True) if heard]
+    by_clip = np.array([(a, each) for a, heard in points for each in heard] or [(0.0, 0.0)])
+    by_point = np.array([(a, float(np.median(heard))) for a, heard in points] or [(0.0, 0.0)])
     return {
         "grid": cells,
         "spearman_arousal": follow["arousal"],
         "spearman_valence": follow["valence"],
         "asked": _asked_and_reached(asked[:: len(texts)], cells),
-        "heard_arousal_r": round(pearson(heard[:, 0], heard[:, 1]), 3),
+        "heard_arousal_r": round(pearson(by_point[:, 0], by_point[:, 1]), 3),
+        "heard_arousal_r_by_clip": round(pearson(by_clip[:, 0], by_clip[:, 1]), 3),
     }
 
 

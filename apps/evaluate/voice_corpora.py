@@ -31,6 +31,9 @@ EMODB_FEELINGS = {
     "W": "angry", "L": "bored", "E": "disgust", "A": "fearful", "F": "happy", "T": "sad", "N": "neutral",
 }  # fmt: skip
 
+PIECE_S = 2.5
+"""About as long as the clips of acted speech."""
+
 Floats = NDArray[np.float64]
 Change = Callable[[Audio], Audio]
 
@@ -84,6 +87,23 @@ def read_emodb(folder: Path) -> list[VoiceClip]:
     if not clips:
         raise InputError(f"{folder} was expected to hold EmoDB's clips (such as 03a01Fa.wav) and does not")
     return clips
+
+
+def read_aloud(folder: Path) -> list[Audio]:
+    """Pieces of PIECE_S seconds of what one reader reads, LJ Speech's clips (Ito & Johnson 2017) below a folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    files = sorted(folder.rglob("LJ*-*.wav"))
+    if not files:
+        raise InputError(f"{folder} was expected to hold clips of LJ Speech (such as LJ001-0001.wav) and does not")
+    read = [read_audio(path) for path in files]
+    return [
+        audio.between(k * PIECE_S, (k + 1) * PIECE_S)
+        for audio in read
+        for k in range(round(audio.duration_s / PIECE_S))
+    ]
 
 
 def read_features(

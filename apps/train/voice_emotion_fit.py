@@ -29,6 +29,8 @@ RIDGE_PER_ROW = 7.0
 """Penalty of the regression per clip."""
 TEMPERATURE = 3.0
 """Before it is calibrated."""
+WORDS_WEIGHT = 0.1
+"""Of the covariance among sentences that one reader reads, in the Gaussians' and the regression's."""
 BASELINE_CLIPS = 8
 NORMAL_INTENSITY = 0.7
 """RAVDESS's normal intensity, of strong."""
@@ -129,15 +131,21 @@ def in_noise(seed: int) -> Change:
 CHANGES: tuple[Callable[[int], Change], ...] = (faster_or_slower, in_noise)
 
 
-def fit(versions: Sequence[Heard], seed: int) -> VoiceModel:
-    """The model from clips as they are (first) and changed; what is calibrated (see `voice_emotion`) is left plain."""
+def fit(versions: Sequence[Heard], seed: int, aloud: Floats | None = None) -> VoiceModel:
+    """The model from clips as they are (first) and changed; what is calibrated (see `voice_emotion`) is left plain.
+
+    `aloud`: features of pieces of one reader's reading, (pieces, F): what varies among them is the words' doing.
+    """
     rng = np.random.default_rng(seed)
     mean, sd = versions[0].x.mean(axis=0), versions[0].x.std(axis=0) + 1e-6
     z = [standardised(heard.x, mean, sd) for heard in versions]
-    gaussians = _gaussians(np.concatenate(z), versions)
+    words = np.zeros((len(mean), len(mean)))
+    if aloud is not None:
+        words = WORDS_WEIGHT * np.cov(standardised(aloud, mean, sd), rowvar=False, bias=True)
+    gaussians = _gaussians(np.concatenate(z), versions, words)
     blank = np.zeros(3)
     first = VoiceModel(
-        mean, sd, *gaussians, np.array(TEMPERATURE), np.zeros((len(mean), 3)), blank, blank, blank,
+        mean, sd, *gaussians, np.array(TEMPERATURE), np.array(0.0), np.zeros((len(mean), 3)), blank, blank, blank,
         np.array(VAD_WIDENING),
     )  # fmt: skip
     centred = [
@@ -145,24 +153,27 @@ def fit(versions: Sequence[Heard], seed: int) -> VoiceModel:
         for each, heard in zip(z, versions, strict=True)
     ]
     rows, twice = np.concatenate([*z, *centred]), [*versions, *versions]
-    centres, weights, feeling = _gaussians(rows, twice)
+    centres, weights, feeling = _gaussians(rows, twice, words)
     told = np.concatenate([heard.vad for heard in twice])
     middle, off = rows.mean(axis=0), told.mean(axis=0)
-    known = (rows - middle).T @ (rows - middle) + RIDGE_PER_ROW * len(rows) * np.eye(rows.shape[1])
+    known = (rows - middle).T @ (rows - middle) + len(rows) * (words + RIDGE_PER_ROW * np.eye(rows.shape[1]))
     ridge = np.asarray(np.linalg.solve(known, (rows - middle).T @ (told - off)), np.float64)
     return replace(
         first, centres=centres, weights=weights, feeling=feeling, ridge=ridge, ridge_bias=off - middle @ ridge
     )
 
 
-def _gaussians(rows: Floats, versions: Sequence[Heard]) -> tuple[Floats, Floats, Floats]:
-    """Centres, weights and feelings. Every feeling of every corpus counts alike, however many clips it has."""
+def _gaussians(rows: Floats, versions: Sequence[Heard], words: Floats) -> tuple[Floats, Floats, Floats]:
+    """Centres, weights and feelings. Every feeling of every corpus counts alike, however many clips it has.
+
+    words: covariance (F, F) that the words add to that of the clips.
+    """
     kinds = np.concatenate([heard.label + len(LABELS) * heard.corpus for heard in versions])
     names, kind, counts = np.unique(kinds, return_inverse=True, return_counts=True)
     centres = np.array([rows[kind == k].mean(axis=0) for k in range(len(names))])
     off = rows - centres[kind]
     weight = 1.0 / counts[kind]
-    covariance = (off * weight[:, None]).T @ off / weight.sum()
+    covariance = (off * weight[:, None]).T @ off / weight.sum() + words
     sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * sphere
     weights = np.asarray(np.linalg.solve(shrunk, centres.T), np.float64)

@@ -24,13 +24,22 @@ def model() -> VoiceModel:
     """Eight feelings, each along an axis of its own; the other features say nothing."""
     centres = 3.0 * np.eye(8, F)
     return VoiceModel(
-        np.zeros(F), np.ones(F), centres, centres.T.copy(), np.arange(8.0), np.array(1.0),
+        np.zeros(F), np.ones(F), centres, centres.T.copy(), np.arange(8.0), np.array(1.0), np.array(0.0),
         np.zeros((F, 3)), np.zeros(3), np.full(3, 0.04), np.full(3, 0.5), np.array(1.4),
     )  # fmt: skip
 
 
 def clip(label: str, habit: np.ndarray | float = 0.0) -> np.ndarray:
     return 3.0 * np.eye(8, F)[LABELS.index(label)] + habit
+
+
+def test_with_a_lapse_nothing_is_ruled_out(model: VoiceModel):
+    """A feeling of no probability at all could not be saved by whatever the words say."""
+    careful = replace(model, lapse=np.array(0.2))
+    p = careful.hear(clip("sad")).probabilities
+    assert p.sum() == pytest.approx(1.0)
+    assert p.min() >= 0.2 / len(LABELS) - 1e-12
+    assert LABELS[int(p.argmax())] == "sad"
 
 
 @pytest.mark.parametrize("label", LABELS)

@@ -91,12 +91,18 @@ def situation_word(label: str) -> str:
     return _WORDS.get(label, ("", "difficult"))[1]
 
 
+SURE_SD = 0.4
+"""A valence nearer to neutral than this many of its standard deviations is on neither side."""
+
+
 def tone(estimate: EmotionEstimate) -> Tone:
     """Pleasant, unpleasant or neither, by the valence of the estimate; an unsure one counts as neither."""
     if estimate.label == "neutral" and abs(estimate.vad.valence) < 0.25:
         return "plain"
     # Labels carry valence better than a regression near zero: lean on both.
     valence = 0.5 * estimate.vad.valence + 0.5 * estimate.distribution.vad.valence
+    if abs(valence) < SURE_SD * estimate.vad_sd[0]:
+        return "plain"
     if valence > 0.22:
         return "good"
     return "bad" if valence < -0.12 else "plain"

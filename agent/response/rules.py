@@ -58,6 +58,8 @@ class Writer:
         self._said = " ".join(exchange.agent for exchange in list(request.history)[-4:]).lower()
 
     def _choose(self, stock: Sequence[str]) -> str:
+        if self._request.perceived.label == "neutral":  # a feeling without a name is not named
+            stock = [phrase for phrase in stock if "{feeling}" not in phrase and "{quality}" not in phrase] or stock
         fresh = [phrase for phrase in stock if self._fill(phrase).lower() not in self._said] or list(stock)
         phrase = self._fill(fresh[self._rng.randrange(len(fresh))])
         self._said += " " + phrase.lower()

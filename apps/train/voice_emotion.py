@@ -110,7 +110,7 @@ def calibrated_folds(
     folds = without_each_group(versions, seed, aloud)
     ravdess = is_ravdess(versions[0])
     across = [_without(versions, rows, seed, aloud) for rows in (~ravdess, ravdess)]
-    sureness = _sureness(folds, across, versions[0])
+    sureness = _sureness(across, versions[0])
     across = [replace(fold, model=replace(fold.model, **sureness)) for fold in across]
     calibration: dict[str, Any] = {**sureness, **_errors(across, versions[0])}
 
@@ -155,31 +155,27 @@ def _as_json(calibration: Mapping[str, Floats]) -> dict[str, Any]:
     return {name: np.round(value, 4).tolist() for name, value in calibration.items()}
 
 
-def _sureness(folds: Sequence[Fold], across: Sequence[Fold], heard: Heard) -> dict[str, Floats]:
-    """Temperature and lapse of least mean log loss, speakers unheard and corpora unheard counting alike.
+def _sureness(across: Sequence[Fold], heard: Heard) -> dict[str, Floats]:
+    """Temperature and lapse of least log loss on corpora unheard, each counting alike.
 
     A stranger at a microphone is further from acted speech in a studio than one of its actors from the others.
     """
 
-    def told(several: Sequence[Fold], temperature: float) -> Floats:
+    def told(fold: Fold, temperature: float) -> Floats:
         """What was given to the label told, of those that the model knows, (n,)."""
-        parts: list[Floats] = []
-        for fold in several:
-            model = replace(fold.model, temperature=np.array(temperature))
-            rows = np.flatnonzero(fold.rows)
-            rows = rows[np.isin(heard.label[rows], model.feeling)]
-            p = model.probabilities(model.gaussians(model.standardised(heard.x[rows])))
-            parts.append(p[np.arange(len(rows)), heard.label[rows]])
-        return np.concatenate(parts)
+        model = replace(fold.model, temperature=np.array(temperature))
+        rows = np.flatnonzero(fold.rows)
+        rows = rows[np.isin(heard.label[rows], model.feeling)]
+        p = model.probabilities(model.gaussians(model.standardised(heard.x[rows])))
+        return p[np.arange(len(rows)), heard.label[rows]]
 
     best, found = np.inf, (1.0, 0.0)
     for temperature in TEMPERATURES.tolist():
-        kinds = [told(folds, temperature), *(told([fold], temperature) for fold in across)]
+        corpora = [told(fold, temperature) for fold in across]
         for lapse in LAPSES.tolist():
-            loss = [-np.log(np.maximum((1 - lapse) * p + lapse / len(LABELS), 1e-9)).mean() for p in kinds]
-            mean = 0.5 * loss[0] + 0.5 * float(np.mean(loss[1:]))
-            if mean < best:
-                best, found = mean, (temperature, lapse)
+            losses = [-np.log(np.maximum((1 - lapse) * p + lapse / len(LABELS), 1e-9)).mean() for p in corpora]
+            if float(np.mean(losses)) < best:
+                best, found = float(np.mean(losses)), (temperature, lapse)
     return {"temperature": np.array(found[0]), "lapse": np.array(found[1])}
 
 

@@ -46,8 +46,8 @@ behind noise; each without and with a baseline of its speaker. Covariance shrunk
 among the sentences of LJ Speech's reader counts as noise, with a weight of {words:g}: RAVDESS has two sentences and
 EmoDB ten, and a model that takes words for feelings does badly on all others. Temperature
 {calibration["temperature"]:.2f} and lapse {calibration["lapse"]:.2f} (the share that all feelings divide evenly) are
-of least log loss, speakers unheard and corpora unheard counting alike: probabilities are less sure than they could be
-on these actors, for strangers' sake.
+of least log loss on the corpus that a model did not hear, both ways: strangers are further from these actors than they
+are from each other, so probabilities are less sure than they could be here.
 
 ## Scores on speakers unheard
 
@@ -65,6 +65,9 @@ error (ECE) but hardly any label.
 |---|---|---|---|---|
 | RAVDESS | {_more(ravdess)} |
 | EmoDB | {_more(emodb)} |
+
+On the corpus that a model did not hear, ECE is {there["ece"]:.3f} (taught by RAVDESS, on EmoDB) and
+{back["ece"]:.3f} (the other way).
 
 High arousal (angry, fearful, happy, surprised) against low (neutral, calm, sad), UAR at a fixed threshold / area under
 the ROC curve:

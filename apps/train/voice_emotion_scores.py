@@ -10,7 +10,7 @@ import numpy as np
 from rapport.agent.perception.voice import Prosody, estimate_from
 from rapport.agent.perception.voice_measures import MEASURES
 from rapport.agent.perception.voice_model import EKMAN_PLACES, LABELS, WIDTH
-from rapport.apps.evaluate.metrics import pearson
+from rapport.apps.evaluate.metrics import expected_calibration_error, pearson
 from rapport.apps.evaluate.report import SEED
 from rapport.apps.evaluate.voice import (
     BASELINE_CLIPS,
@@ -68,7 +68,10 @@ def score(heard: Heard, folds: Sequence[Fold], across: Sequence[Fold]) -> dict[s
     for name, fold in zip(("ravdess to emodb", "emodb to ravdess"), across, strict=True):
         read = _read(heard, [fold])
         with_baseline = _read(heard, [fold], np.random.default_rng(SEED), fold.rows)
+        known = fold.rows & np.isin(heard.label, fold.model.feeling)
+        p = read[0][known]
         scores[name] = {
+            "ece": expected_calibration_error(p.max(axis=1), p.argmax(axis=1) == heard.label[known]),
             "vad": _axes(read[1][fold.rows], read[2][fold.rows], heard.vad[fold.rows]),
             "arousal": _arousal(read[1], heard, fold.rows),
             "arousal with baseline": _arousal(with_baseline[1], heard, fold.rows),

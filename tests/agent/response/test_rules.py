@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from rapport.agent.response.plan import STRATEGIES, cause_of, event_clause, facing, kind_of
 from rapport.agent.response.rules import RuleResponder
 from rapport.memory.records import Exchange
-from rapport.persona.affect import EKMAN7
+from rapport.persona.affect import EKMAN7, VAD
 from rapport.persona.errors import ComponentError
 
 
@@ -130,3 +132,19 @@ async def test_a_very_long_text_is_answered(asked, answer) -> None:
 def test_it_has_no_models() -> None:
     with pytest.raises(ComponentError, match="no models"):
         RuleResponder("gpt")
+
+
+async def test_a_feeling_without_a_name_is_not_named(asked, answer) -> None:
+    """Unpleasant by its valence, neutral by its label: "I can hear how neutral you are" helps nobody."""
+    for seed in range(12):
+        request = asked("I lost my job today.", seed=seed)
+        perceived = replace(request.perceived, vad=VAD(-0.9, 0.1, -0.2), vad_sd=(0.2, 0.3, 0.3))
+        _, text = await answer(RuleResponder().respond(replace(request, perceived=perceived)))
+        assert "neutral" not in text.lower()
+
+
+async def test_an_unsure_valence_is_on_neither_side(asked, answer) -> None:
+    request = asked("My dog is called Biscuit.", "disgust")
+    perceived = replace(request.perceived, vad=VAD(-0.1, 0.2, 0.1), vad_sd=(0.9, 0.3, 0.4))
+    _, text = await answer(RuleResponder().respond(replace(request, perceived=perceived)))
+    assert "disgust" not in text.lower()

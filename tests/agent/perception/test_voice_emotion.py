@@ -125,7 +125,7 @@ def test_the_scores_of_the_shipped_model_are_those_it_must_reach() -> None:
     assert scores["ravdess"]["with baseline"]["uar"] >= 0.76
     assert scores["emodb"]["one clip"]["uar"] >= 0.91
     assert scores["ravdess to emodb"]["arousal"]["uar"] >= 0.85
-    assert scores["ravdess to emodb"]["ece"] <= 0.1
+    assert max(scores[name]["ece"] for name in ("ravdess to emodb", "emodb to ravdess")) <= 0.15
     for corpus in ("ravdess", "emodb", "ravdess to emodb", "emodb to ravdess"):
         for axis, told in scores[corpus]["vad"].items():
             assert told["standardised rms"] <= 1.0, f"{corpus}: {axis} is told too surely"

@@ -35,7 +35,7 @@ class StreamingPolicy:
         InputError: a value that is not positive.
     """
 
-    period_s: float = 0.4
+    period_s: float = 0.5
     """New sound from one decode to the next: longer costs less, shorter shows words sooner."""
     max_load: float = 0.35
     """Share of the time that decoding may take; on a slow machine the period grows until that holds."""

@@ -48,7 +48,7 @@ def clock(duration_s: float) -> Audio:
 
 def stream(script: Script, duration_s: float, policy: StreamingPolicy | None = None):
     async def run():
-        words = StreamingTranscriber(script, policy, now_s=lambda: 0.0)
+        words = StreamingTranscriber(script, policy or StreamingPolicy(period_s=0.4), now_s=lambda: 0.0)
         partials = []
         for i in range(1, int(duration_s / 0.1) + 1):
             if words.due(0.1 * i):

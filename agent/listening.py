@@ -188,7 +188,7 @@ class _Listener:
             found = await utterance.transcriber.update(audio)
         except StageError:  # of no account yet: the whole utterance will be recognised, and that failure is told
             return
-        text = f"{found.stable} {found.tentative}".strip()
+        text = found.text
         if utterance is not self._now or utterance.audio is not None:
             return
         self._ears.heard_words(text)

@@ -24,6 +24,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from rapport.agent.perception.links import softmax
 from rapport.agent.perception.voice_baseline import SpeakerBaseline, offset_of, with_clip
 from rapport.agent.perception.voice_measures import MEASURES, VoiceMeasures, summary
 from rapport.persona.affect import EKMAN7, VAD, EmotionDistribution
@@ -152,9 +153,7 @@ class VoiceModel:
 
     def gaussians(self, z: Floats) -> Floats:
         """The probability of each Gaussian, all equally likely before, (..., K)."""
-        logits = (z @ self.weights - 0.5 * (self.centres.T * self.weights).sum(axis=0)) / self.temperature
-        p = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return p / p.sum(axis=-1, keepdims=True)
+        return softmax((z @ self.weights - 0.5 * (self.centres.T * self.weights).sum(axis=0)) / self.temperature)
 
     def probabilities(self, gaussians: Floats) -> Floats:
         """Of LABELS, (..., 8)."""

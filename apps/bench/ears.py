@@ -218,7 +218,7 @@ def _latencies(talk: Talk, heard: Heard, *, stable: bool) -> list[float]:
         within = [(at, p) for at, p in heard.partials if turn.start_s < at < until_s]
         final = [(heard.ready_s[i], t.text) for i, (at, t) in enumerate(heard.ends) if turn.start_s < at < until_s]
         said = plain(turn.text)
-        shown = [(at, plain(p.stable if stable else f"{p.stable} {p.tentative}")) for at, p in within]
+        shown = [(at, plain(p.stable if stable else p.text)) for at, p in within]
         shown += [(at, plain(text)) for at, text in final]
         ends = [end_s for text, end_s in turn.words for _ in plain(text)]
         for i, (word, end_s) in enumerate(zip(said, ends, strict=False)):

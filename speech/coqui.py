@@ -26,7 +26,7 @@ from rapport.persona.errors import ComponentError, InputError, StageError
 from rapport.speech.audio import Audio, SpokenClause, SynthesizerCapabilities, VoiceProfile
 from rapport.speech.ipa import from_espeak
 from rapport.speech.level import levelled, silent_blocks
-from rapport.speech.normalize import speakable
+from rapport.speech.markup import speakable
 from rapport.speech.prosody import Prosody, prosody_of
 from rapport.speech.timing import EDGE, align, tokens_of, written_words
 

@@ -1,18 +1,16 @@
-"""When a person begins and stops to speak: Silero voice activity, and the small state machine that listens to it.
+"""When a person begins and stops to speak: a small state machine that listens to voice activity.
 
     probabilities (one per 32 ms) -> SpeechGate -> started, paused, resumed, ended     pure, no model, no sound
     microphone frames -> Endpointer -> SpeechStarted, SpeechPaused, ...                keeps the sound of the utterance
 
-How much silence ends an utterance depends on its words and its melody: see `turn_taking.py`. For sound that is there as
-a whole, `speech_windows` finds what a recogniser needs to hear of it.
+How much silence ends an utterance depends on its words and its melody: see `turn_taking.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +18,7 @@ from numpy.typing import NDArray
 from rapport.persona.errors import InputError
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio
 from rapport.speech.turn_taking import CANNOT_TELL, completeness, final_fall, silence_needed_s
-
-FRAME_SAMPLES = 512
-"""What Silero v6 takes at a time: 32 ms at 16 kHz."""
-FRAME_S = FRAME_SAMPLES / RECOGNITION_RATE_HZ
-
-MAX_WINDOW_S = 28.0
-"""Longest part that `speech_windows` gives: a little less than the 30 s that Whisper has positions for."""
-MAX_PAUSE_S = 2.0
-"""A longer pause is left out between two windows: recognising silence costs time and invites invented words."""
-SPEECH_PAD_S = 0.25
-"""Kept around what voice activity marks: soft first and last consonants lie outside."""
-MAX_GAP_S = 0.5
-"""A shorter gap belongs to the speech around it."""
-SURE_SPEECH = 0.5
-MIN_SURE_FRAMES = 3
-"""There is speech where so many frames have at least this probability; white noise reaches 0.48."""
-MAYBE_SPEECH = 0.15
-"""Around sure speech, frames of at least this probability belong to it."""
+from rapport.speech.voice_activity import FRAME_S, FRAME_SAMPLES, SileroVoiceActivity, VoiceActivity
 
 _MELODY_FRAMES = round(1.5 / FRAME_S)
 """The end of an utterance in which its melody is looked for."""
@@ -166,40 +147,6 @@ class SpeechGate:
         return None
 
 
-class VoiceActivity(Protocol):
-    """Probability of speech, frame after frame."""
-
-    def probability(self, frame: NDArray[np.float32]) -> float:
-        """In [0, 1], for the next 512 samples at 16 kHz."""
-        ...
-
-    def reset(self) -> None:
-        """Forget what was heard."""
-        ...
-
-
-class SileroVoiceActivity:
-    """Silero VAD v6 (MIT), the ONNX file inside faster-whisper, as a stream: one small recurrent state per listener."""
-
-    _CONTEXT_SAMPLES = 64
-
-    def __init__(self) -> None:
-        vad: Any = import_module("faster_whisper.vad")
-        self._session: Any = vad.get_vad_model().session
-        self.reset()
-
-    def reset(self) -> None:
-        self._h = np.zeros((1, 1, 128), np.float32)
-        self._c = np.zeros((1, 1, 128), np.float32)
-        self._context = np.zeros(self._CONTEXT_SAMPLES, np.float32)
-
-    def probability(self, frame: NDArray[np.float32]) -> float:
-        feed = {"input": np.concatenate([self._context, frame])[np.newaxis], "h": self._h, "c": self._c}
-        output, self._h, self._c = self._session.run(None, feed)
-        self._context = frame[-self._CONTEXT_SAMPLES :]
-        return float(output.reshape(-1)[0])
-
-
 class Endpointer:
     """Cuts a stream of microphone frames into utterances. One per microphone; not for several threads at once."""
 
@@ -308,53 +255,3 @@ class Endpointer:
 
     def _sound_up_to(self, frame: int) -> Audio:
         return Audio(np.concatenate(self._kept[:frame]), RECOGNITION_RATE_HZ)
-
-
-def speech_windows(samples: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Sample ranges at 16 kHz, in order and none longer than MAX_WINDOW_S, that hold all speech and little else."""
-    if len(samples) < FRAME_SAMPLES:
-        return []
-    vad: Any = import_module("faster_whisper.vad")
-    padded = np.pad(samples, (0, -len(samples) % FRAME_SAMPLES))
-    probabilities: NDArray[np.float32] = vad.get_vad_model()(padded).reshape(-1)
-    return [
-        (start * FRAME_SAMPLES, min(end * FRAME_SAMPLES, len(samples)))
-        for start, end in windows_of_frames(probabilities)
-    ]
-
-
-def windows_of_frames(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Frame ranges [start, end) of speech by two thresholds, padded, joined over pauses, none too long.
-
-    A range is every frame that may be speech (MAYBE_SPEECH), provided that some of them surely are (SURE_SPEECH): a
-    scream or a sob looks like speech to the model only here and there, and still all of it must be heard.
-    """
-    pad, pause, most = (round(s / FRAME_S) for s in (SPEECH_PAD_S, MAX_PAUSE_S, MAX_WINDOW_S))
-    windows: list[tuple[int, int]] = []
-    for first, last in _runs(probabilities >= MAYBE_SPEECH, max_gap=round(MAX_GAP_S / FRAME_S)):
-        if np.count_nonzero(probabilities[first:last] >= SURE_SPEECH) < MIN_SURE_FRAMES:
-            continue
-        before = windows[-1] if windows else (0, 0)
-        start, end = max(0, first - pad), min(len(probabilities), last + pad)
-        if windows and start - before[1] <= pause and end - before[0] <= most:
-            windows[-1] = (before[0], end)
-            continue
-        start = max(start, before[1])
-        while end - start > most:
-            # Split where a word is least likely to be cut: the quietest frame of the window's second half.
-            split = start + most // 2 + int(np.argmin(probabilities[start + most // 2 : start + most])) + 1
-            windows.append((start, split))
-            start = split
-        windows.append((start, end))
-    return windows
-
-
-def _runs(flags: NDArray[np.bool_], max_gap: int) -> list[tuple[int, int]]:
-    """Ranges [start, end) of true values, joined over at most `max_gap` false ones."""
-    runs: list[tuple[int, int]] = []
-    for i in np.flatnonzero(flags).tolist():
-        if runs and i - runs[-1][1] <= max_gap:
-            runs[-1] = (runs[-1][0], i + 1)
-        else:
-            runs.append((i, i + 1))
-    return runs

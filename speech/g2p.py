@@ -26,7 +26,8 @@ from typing import Literal, cast
 from rapport.persona.errors import ComponentError
 from rapport.speech.heteronyms import VOWELS, Context, Tag, part_of_speech
 from rapport.speech.letters import spell_out_sounds
-from rapport.speech.normalize import spoken_words, word_set
+from rapport.speech.normalize import spoken_words
+from rapport.speech.reading_tables import word_set
 
 STRESS_MARKS = "ˈˌ"
 _PRIMARY, _SECONDARY = STRESS_MARKS

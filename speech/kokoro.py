@@ -37,8 +37,9 @@ from rapport.speech.kokoro_model import (
 )
 from rapport.speech.letters import spell_out_sounds
 from rapport.speech.level import levelled
-from rapport.speech.normalize import speakable, word_set
+from rapport.speech.markup import speakable
 from rapport.speech.prosody import Prosody, accents_db, prosody_of, shape_f0
+from rapport.speech.reading_tables import word_set
 from rapport.speech.timing import STRESS_SYMBOLS, Token, align, word_times
 
 DEFAULT_STYLE = "jf_alpha"

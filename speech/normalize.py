@@ -1,82 +1,30 @@
-"""Written English to speakable English: markup and emoji go, numbers, dates, money and abbreviations become words.
+"""How written English is read aloud: numbers, dates, money, addresses and abbreviations become words.
 
-Two steps. `speakable` is the one place where markup is stripped, for every synthesiser: what it returns is the text
-that is shown, remembered and spoken. `spoken_words` then says how each written word of it is read aloud, and keeps
-the written word beside the reading, so that "$5" can be highlighted while "five dollars" is heard.
+`spoken_words` keeps the written word beside its reading, so that "$5" can be highlighted while "five dollars" is heard.
+Markup and emoji are gone by then (`rapport.speech.markup`).
 """
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from rapport.speech.numbers import cardinal, decade, decimal, digits, ordinal, year
-
-# ------------------------------------------------------------------------------------------------------- speakable
-
-_ASCII = str.maketrans(
-    {"‘": "'", "’": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "−": "-"}
+from rapport.speech.reading_tables import (
+    ABBREVIATIONS,
+    CAPITAL_UNITS,
+    CURRENCIES,
+    MAGNITUDES,
+    MONTH_NAMES,
+    MONTHS,
+    NUMBERED,
+    ONLY_WITH_DOT,
+    SYMBOLS,
+    UNITS,
+    YEAR_CUES,
 )
-_FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅛": "1/8"}
-
-_MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"```[^\n`]*\n?"), " "),
-    (re.compile(r"<(?:script|style)\b.*?</(?:script|style)\s*>", re.S | re.I), " "),
-    (re.compile(r"<!--.*?-->", re.S), " "),
-    (re.compile(r"</?[A-Za-z][^<>]*>"), " "),
-    (re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|(?:[-*_]\s*){3,}$)", re.M), ""),
-    (re.compile(r"(\*{1,3}|_{1,3}|~~)(?=\S)(.+?)(?<=\S)\1(?!\w)"), r"\2"),
-    (re.compile(r"`([^`\n]+)`"), r"\1"),
-    (re.compile(r"[*|\\^~]+|_{2,}"), " "),
-    (re.compile(r"\s*-{2,}\s*"), "—"),
-    (re.compile(r"\.{3,}"), "…"),
-)
-_EMOTICON = re.compile(r"(?<!\S)(?:[:;=8][-o^']?[)(\]\[dDpP/\\|oO3*]+|<3+|[xX]D+|\^_*\^)(?=$|[\s.,!?])")
-
-
-def speakable(text: str) -> str:
-    """Text as it is to be spoken: no markup, no emoji or emoticons, no control characters, single spaces.
-
-    Idempotent. Returns an empty string when nothing is left to say. Numbers stay as written: `spoken_words` reads them.
-    """
-    before = None
-    for _ in range(4):  # stripping one layer can uncover another, as in **[a](b)**
-        if text == before:
-            break
-        before, text = text, _strip_once(text)
-    return text if any(c.isalnum() for c in text) else ""
-
-
-def _strip_once(text: str) -> str:
-    text = html.unescape(text)
-    for pattern, replacement in _MARKUP:
-        text = pattern.sub(replacement, text)
-    text = _EMOTICON.sub(" ", text.translate(_ASCII))
-    text = re.sub(r"(?<=\d)(?=[½⅓⅔¼¾⅛])", " ", text)
-    text = "".join(_FRACTIONS.get(c, c) if _is_text(c) else " " for c in text)
-    text = unicodedata.normalize("NFC", text)
-    text = re.sub(r"\s+([,.;:!?])(?=\s|$)", r"\1", re.sub(r"\s+", " ", text))
-    return text.strip()
-
-
-def _is_text(character: str) -> bool:
-    """Letters, marks, numbers, punctuation, currency and mathematical signs; not emoji, not control characters."""
-    category = unicodedata.category(character)
-    if "\ufe00" <= character <= "\ufe0f":  # variation selectors, which choose the picture of an emoji
-        return False
-    return category[0] in "LNPZ" or category in {"Mn", "Mc", "Sc", "Sm"} or character in "\n\t°"
-
-
-# ------------------------------------------------------------------------------------------------------------ words
-
-
-def word_set(words: str) -> frozenset[str]:
-    """The words of a string."""
-    return frozenset(words.split())
 
 
 @dataclass(frozen=True)
@@ -88,62 +36,10 @@ class SpokenToken:
     after: str = ""
 
 
-_MONTH_NAMES = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-_MONTHS = {name[:3]: name for name in _MONTH_NAMES}
-_ABBREVIATIONS = {
-    "dr": "doctor", "mr": "mister", "mrs": "missus", "ms": "miz", "prof": "professor", "jr": "junior", "sr": "senior",
-    "vs": "versus", "etc": "etcetera", "e.g": "for example", "i.e": "that is", "approx": "approximately",
-    "dept": "department", "est": "established", "misc": "miscellaneous", "min": "minutes", "hrs": "hours",
-    "ave": "avenue", "rd": "road", "blvd": "boulevard", "apt": "apartment", "ft": "feet", "gov": "governor",
-    "sgt": "sergeant", "capt": "captain", "lt": "lieutenant", "rev": "reverend", "inc": "incorporated",
-    "corp": "corporation", "ltd": "limited", "w/": "with", "w/o": "without", "b/c": "because", "a.k.a": "also known as",
-    "jan": "january", "feb": "february", "mar": "march", "apr": "april", "aug": "august", "sept": "september",
-    "sep": "september", "oct": "october", "nov": "november", "dec": "december", "mon": "monday", "tues": "tuesday",
-    "tue": "tuesday", "wed": "wednesday", "thurs": "thursday", "thu": "thursday", "fri": "friday",
-    "p.s": "P S", "ph.d": "P H D", "a.m": "A M", "p.m": "P M",
-}  # fmt: skip
-_ONLY_WITH_DOT = word_set(
-    "est min ave rd apt ft gov sgt capt lt rev inc corp jan feb mar apr aug sep oct nov dec mon tue tues wed thu thurs "
-    "fri sept misc dept approx"
-)
-"""Abbreviations that are also words, or too rare without their dot to be guessed."""
-_SYMBOLS = {
-    "&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "/": "slash", "°": "degrees",
-    "<": "less than", ">": "greater than", "×": "times", "÷": "divided by", "±": "plus or minus",
-    "≈": "approximately", "≠": "not equal to", "≤": "at most", "≥": "at least", "π": "pi", "→": "to",
-}  # fmt: skip
-_CURRENCIES = {
-    "$": ("dollar", "dollars", "cent", "cents"),
-    "£": ("pound", "pounds", "penny", "pence"),
-    "€": ("euro", "euros", "cent", "cents"),
-    "¥": ("yen", "yen", "sen", "sen"),
-    "₹": ("rupee", "rupees", "paisa", "paise"),
-}
-_MAGNITUDES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "t": "trillion"}
-_UNITS = {
-    "kg": "kilograms", "g": "grams", "mg": "milligrams", "km": "kilometers", "m": "meters", "cm": "centimeters",
-    "mm": "millimeters", "ml": "milliliters", "l": "liters", "lb": "pounds", "lbs": "pounds", "oz": "ounces",
-    "ft": "feet", "mi": "miles", "mph": "miles per hour", "hr": "hours", "hrs": "hours", "h": "hours", "min": "minutes",
-    "mins": "minutes", "s": "seconds", "sec": "seconds", "ms": "milliseconds", "gb": "gigabytes", "mb": "megabytes",
-    "km/h": "kilometers per hour", "m/s": "meters per second", "kwh": "kilowatt hours",
-    "°c": "degrees celsius", "°f": "degrees fahrenheit", "°": "degrees", "x": "times", "k": "thousand",
-    "hz": "hertz",
-}  # fmt: skip
-_CAPITAL_UNITS = {"M": "million", "G": "G", "D": "D", "S": "S", "H": "H", "X": "X"}
-"""Single letters that are other units, or none, in capitals: 5G, 10M."""
-_NUMBERED = word_set("chapter part war volume act book section type level stage phase appendix article")
-_YEAR_CUES = frozenset(_MONTHS.values()) | word_set(
-    "in since from until till by of year before after around circa during early late mid summer winter spring fall "
-    "autumn and to between class"
-)
-
 _PIECES = re.compile(r"[^\s—…]+[—…]*|[—…]+")
 _LEADING = "\"'([{<¿¡"
 _TRAILING = "\"')]}>,.;:!?…—-"
-_ANY_UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
+_ANY_UNIT = "|".join(sorted(UNITS, key=len, reverse=True))
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 
 
@@ -188,7 +84,7 @@ def _split_punctuation(piece: str) -> tuple[str, str, str]:
     after = ""
     for mark in tail.replace("-", "—" if tail.endswith("-") and core else ""):
         after = _stronger(after, "," if mark in ")]}" else mark if mark in _STRENGTH else "")
-    if core and not any(c.isalnum() or c in _SYMBOLS or c in _CURRENCIES for c in core):
+    if core and not any(c.isalnum() or c in SYMBOLS or c in CURRENCIES for c in core):
         core, after = "", after or ("—" if set(core) <= {"-"} else "")
     if not core and not tail and set(piece) & set("-—"):
         after = "—"
@@ -201,7 +97,7 @@ def _is_abbreviation(core: str, following: str) -> bool:
     if key in {"dr", "mr", "mrs", "ms", "prof", "e.g", "i.e", "vs", "st", "sgt", "capt", "lt", "rev", "gov"}:
         return True
     known = (
-        key in _ABBREVIATIONS
+        key in ABBREVIATIONS
         or (key == "no" and following[:1].isdigit())
         or re.fullmatch(r"(?:[A-Za-z]\.)*[A-Za-z]", core)
     )
@@ -212,8 +108,8 @@ Reading = Callable[[re.Match[str], str, str], list[str]]
 
 
 def _money(m: re.Match[str], before: str, following: str) -> list[str]:
-    one, many, cent, cents = _CURRENCIES[m["sign"]]
-    amount, magnitude = m["amount"], _MAGNITUDES.get((m["scale"] or "").lower())
+    one, many, cent, cents = CURRENCIES[m["sign"]]
+    amount, magnitude = m["amount"], MAGNITUDES.get((m["scale"] or "").lower())
     if magnitude:
         return [*decimal(amount), magnitude, many]
     if following.lower() in {"thousand", "million", "billion", "trillion"}:
@@ -238,7 +134,7 @@ def _per(m: re.Match[str], before: str, following: str) -> list[str]:
 
 def _magnitude(m: re.Match[str], before: str, following: str) -> list[str]:
     sign = before[:1]
-    return [m[0].lower(), _CURRENCIES[sign][1]] if sign in _CURRENCIES else [m[0]]
+    return [m[0].lower(), CURRENCIES[sign][1]] if sign in CURRENCIES else [m[0]]
 
 
 def _clock(m: re.Match[str], before: str, following: str) -> list[str]:
@@ -254,20 +150,20 @@ def _clock(m: re.Match[str], before: str, following: str) -> list[str]:
 
 def _date(m: re.Match[str], before: str, following: str) -> list[str]:
     y = m["year"]
-    month = _MONTH_NAMES[int(m["month"]) - 1]
+    month = MONTH_NAMES[int(m["month"]) - 1]
     return [month, *ordinal(int(m["day"])), *year(int(y) if len(y) == 4 else 2000 + int(y))]
 
 
 def _integer(m: re.Match[str], before: str, following: str) -> list[str]:
     text, cue = m[0], before.lower().strip(".,")
-    if cue[:3] in _MONTHS and cue in {cue[:3], _MONTHS[cue[:3]], "sept"} and len(text) <= 2 and 1 <= int(text) <= 31:
+    if cue[:3] in MONTHS and cue in {cue[:3], MONTHS[cue[:3]], "sept"} and len(text) <= 2 and 1 <= int(text) <= 31:
         return ordinal(int(text))
     if len(text) <= 2 and 1 <= int(text) <= 31 and _is_month(following):
         return [*([] if cue == "the" else ["the"]), *ordinal(int(text)), "of"]
     if len(text) == 3 and re.match(r"\d{3}[- .]?\d{4}\b", following):
         return digits(text)  # an area code
     if len(text) == 4 and text[0] in "12" and (1100 <= int(text) <= 2099):
-        if cue in _YEAR_CUES or int(text) >= 1900 or text[2:] == "00" or re.fullmatch(r"\d{1,2}(?:st|nd|rd|th)?", cue):
+        if cue in YEAR_CUES or int(text) >= 1900 or text[2:] == "00" or re.fullmatch(r"\d{1,2}(?:st|nd|rd|th)?", cue):
             return year(int(text))
         return cardinal(int(text))
     if text in {"911", "988", "411", "112"}:
@@ -276,7 +172,7 @@ def _integer(m: re.Match[str], before: str, following: str) -> list[str]:
 
 
 def _is_month(word: str) -> bool:
-    return word.lower() in _MONTH_NAMES or (word[:1].isupper() and word.lower() in _MONTHS and word != "May")
+    return word.lower() in MONTH_NAMES or (word[:1].isupper() and word.lower() in MONTHS and word != "May")
 
 
 def _fraction(m: re.Match[str], before: str, following: str) -> list[str]:
@@ -291,7 +187,7 @@ def _fraction(m: re.Match[str], before: str, following: str) -> list[str]:
 
 
 def _unit(m: re.Match[str], before: str, following: str) -> list[str]:
-    name = _CAPITAL_UNITS.get(m["unit"]) or _UNITS[m["unit"].lower()]
+    name = CAPITAL_UNITS.get(m["unit"]) or UNITS[m["unit"].lower()]
     if m["amount"] == "1":
         first, *rest = name.split()
         name = " ".join([{"feet": "foot"}.get(first, first.removesuffix("s")), *rest])
@@ -313,14 +209,14 @@ def _feet(m: re.Match[str], before: str, following: str) -> list[str]:
 def _roman(m: re.Match[str], before: str, following: str) -> list[str]:
     values = [_ROMAN[c] for c in m[0]]
     number = sum(v if v >= max(values[i:]) else -v for i, v in enumerate(values))
-    if before.lower() in _NUMBERED or not before[:1].isupper():
+    if before.lower() in NUMBERED or not before[:1].isupper():
         return cardinal(number)
     return ["the", *ordinal(number)]
 
 
 _ROMAN = {"I": 1, "V": 5, "X": 10}
 _TIME = r"(?:[01]?\d|2[0-3]):[0-5]\d"
-_NAMED_DAY = "|".join((*_MONTHS, "mon", "tues?", "wed", "thu(?:rs)?", "fri", "sat", "sun"))
+_NAMED_DAY = "|".join((*MONTHS, "mon", "tues?", "wed", "thu(?:rs)?", "fri", "sat", "sun"))
 
 
 def _address(m: re.Match[str], before: str, following: str) -> list[str]:
@@ -375,20 +271,20 @@ def read_aloud(core: str, before: str = "", following: str = "", *, dotted: bool
     if before[-1:].isdigit():
         if key == "x" and following[:1].isdigit():
             return ["times"]
-        if core in _CURRENCIES:
-            return [_CURRENCIES[core][1]]
-        if len(key) > 1 and key in _UNITS and key not in {"min", "mi", "ms"}:
-            return _UNITS[key].split()
+        if core in CURRENCIES:
+            return [CURRENCIES[core][1]]
+        if len(key) > 1 and key in UNITS and key not in {"min", "mi", "ms"}:
+            return UNITS[key].split()
     if key == "st":
         return ["saint"] if following[:1].isupper() else ["street"]
     if key == "no" and dotted and following[:1].isdigit():
         return ["number"]
-    if key in _ABBREVIATIONS and (dotted or key not in _ONLY_WITH_DOT):
-        return _ABBREVIATIONS[key].split()
+    if key in ABBREVIATIONS and (dotted or key not in ONLY_WITH_DOT):
+        return ABBREVIATIONS[key].split()
     if re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", core):  # U.S, J.R.R
         return list(core.replace(".", "").upper())
-    if core in _SYMBOLS:
-        return _SYMBOLS[core].split()
+    if core in SYMBOLS:
+        return SYMBOLS[core].split()
     if re.fullmatch(r"[A-Z]{1,3}&[A-Z]{1,3}", core):  # AT&T
         first, second = core.split("&")
         return [*first, "and", *second]
@@ -406,8 +302,8 @@ def _plain_words(core: str) -> list[str]:
     for part in re.findall(r"[A-Za-z]+(?:'[A-Za-z]+)*'?|\d+(?:\.\d+)?|[&+=@%/°<>×÷±≈≠≤≥π]", text):
         if part[0].isdigit():
             said += decimal(part)
-        elif part in _SYMBOLS:
-            said += _SYMBOLS[part].split()
+        elif part in SYMBOLS:
+            said += SYMBOLS[part].split()
         else:
             said += (
                 re.findall(r"[A-Z]{2,}s?(?![a-z])|[A-Z]?[a-z']+(?:'[A-Za-z]+)*|[A-Z](?:'[A-Za-z]+)?|'[A-Za-z]+", part)

@@ -11,8 +11,8 @@ import numpy as np
 
 from rapport.persona.errors import ComponentError, StageError
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio, RecognizerCapabilities, Transcript, Word
-from rapport.speech.endpointing import speech_windows
 from rapport.speech.files import resample
+from rapport.speech.windows import speech_windows
 
 FRAMES_PER_S = 100
 _FILLER = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")

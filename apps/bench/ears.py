@@ -25,8 +25,6 @@ from rapport.apps.bench.wer import edits
 from rapport.speech.audio import RECOGNITION_RATE_HZ, Audio, SpokenClause, Transcript
 from rapport.speech.echo import EchoCanceller
 from rapport.speech.endpointing import (
-    FRAME_S,
-    FRAME_SAMPLES,
     Endpointer,
     EndpointingPolicy,
     SpeechEnded,
@@ -35,6 +33,7 @@ from rapport.speech.endpointing import (
     SpeechStarted,
 )
 from rapport.speech.streaming import PartialTranscript, StreamingTranscriber
+from rapport.speech.voice_activity import FRAME_S, FRAME_SAMPLES
 from rapport.speech.whisper import FasterWhisper
 
 SNRS_DB = (20.0, 10.0, 5.0)

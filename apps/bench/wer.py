@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from rapport.speech.normalize import speakable, spoken_words
+from rapport.speech.markup import speakable
+from rapport.speech.normalize import spoken_words
 
 
 def plain_words(text: str) -> list[str]:

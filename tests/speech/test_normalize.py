@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapport.speech.normalize import speakable, spoken_words
+from rapport.speech.markup import speakable
+from rapport.speech.normalize import spoken_words
 from rapport.speech.numbers import cardinal, ordinal, year
 
 

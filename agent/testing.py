@@ -186,6 +186,20 @@ class FakeRecognizer(_Fake):
         return Transcript(self.text, tuple(Word(w, i * step_s, (i + 1) * step_s) for i, w in enumerate(words)))
 
 
+class ScriptedRecognizer(_Fake):
+    """Hears the line whose number is ten times the loudness of the first sample: 0.1 says the first one."""
+
+    capabilities = RecognizerCapabilities()
+
+    def __init__(self, *lines: str, **fake: Any) -> None:
+        super().__init__(**fake)
+        self.lines = lines
+
+    async def transcribe(self, audio: Audio) -> Transcript:
+        await self._work()
+        return Transcript(self.lines[round(float(audio.samples[0]) * 10) - 1])
+
+
 class FakeEmotion(_Fake):
     """Reads the same feeling out of every turn."""
 

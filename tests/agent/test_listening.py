@@ -31,6 +31,7 @@ from rapport.agent.testing import (
     FakeRenderer,
     FakeResponder,
     FakeVoice,
+    ScriptedRecognizer,
     fake_agent,
 )
 from rapport.persona.analytic import AnalyticTransition
@@ -173,22 +174,13 @@ def test_who_goes_on_before_their_words_are_answered_has_said_it_all_in_one_turn
     assert ears.heard[-1].duration_s == pytest.approx(1.0)
 
 
-class Script(FakeRecognizer):
-    """Hears the words of the loudness of the first sample."""
-
-    def __init__(self, *lines: str, **fake: Any) -> None:
-        super().__init__(**fake)
-        self.lines = lines
-
-    async def transcribe(self, audio: Audio) -> Transcript:
-        await self._work()
-        return Transcript(self.lines[round(float(audio.samples[0]) * 10) - 1])
-
-
 def test_a_backchannel_holds_the_answer_and_lets_it_go_on(clock: Any) -> None:
     store = FakeMemory()
     agent = fake_agent(
-        clock=clock, memory=store, recognition=Script("I lost my job.", "Mm-hm."), response=FakeResponder([LINE, LINE])
+        clock=clock,
+        memory=store,
+        recognition=ScriptedRecognizer("I lost my job.", "Mm-hm."),
+        response=FakeResponder([LINE, LINE]),
     )
     events = hold(agent, (0.5, 0.1), (1.1, 0.0), (0.3, 0.2), (30.0, 0.0))
     kinds = [type(event) for event in events]
@@ -200,7 +192,9 @@ def test_a_backchannel_holds_the_answer_and_lets_it_go_on(clock: Any) -> None:
 
 
 def test_a_noise_over_the_answer_lets_it_go_on_even_while_it_lasts(clock: Any) -> None:
-    agent = fake_agent(clock=clock, recognition=Script("I lost my job.", ""), response=FakeResponder([LINE] * 4))
+    agent = fake_agent(
+        clock=clock, recognition=ScriptedRecognizer("I lost my job.", ""), response=FakeResponder([LINE] * 4)
+    )
     events = hold(agent, (0.5, 0.1), (1.1, 0.0), (9.0, 0.2), (9.0, 0.0))
     kinds = [type(event) for event in events]
     assert kinds.count(Held) == kinds.count(Resumed) == 1
@@ -209,20 +203,22 @@ def test_a_noise_over_the_answer_lets_it_go_on_even_while_it_lasts(clock: Any) -
 
 
 def test_a_noise_while_nobody_speaks_is_no_turn(clock: Any) -> None:
-    agent = fake_agent(clock=clock, recognition=Script(""))
+    agent = fake_agent(clock=clock, recognition=ScriptedRecognizer(""))
     assert hold(agent, (0.5, 0.1), (9.0, 0.0)) == [Listening(), Hearing("", "")]
     assert agent.turns == 0
 
 
 def test_yes_is_a_turn_when_the_agent_is_silent(clock: Any) -> None:
-    agent = fake_agent(clock=clock, recognition=Script("Yeah."))
+    agent = fake_agent(clock=clock, recognition=ScriptedRecognizer("Yeah."))
     assert heard(hold(agent, (0.5, 0.1), (9.0, 0.0))) == ["Yeah."]
 
 
 def test_words_interrupt_while_they_are_still_being_spoken(clock: Any) -> None:
     """Whoever talks over the answer for long need not finish for it to stop."""
     agent = fake_agent(
-        clock=clock, recognition=Script("I lost my job.", "No, wait a moment."), response=FakeResponder([LINE] * 9)
+        clock=clock,
+        recognition=ScriptedRecognizer("I lost my job.", "No, wait a moment."),
+        response=FakeResponder([LINE] * 9),
     )
     timed: list[tuple[float, Event]] = []
 
@@ -272,7 +268,7 @@ def test_what_was_prepared_in_a_pause_leaves_no_trace_when_the_person_goes_on(cl
     agent = fake_agent(
         clock=clock,
         memory=store,
-        recognition=Script("I lost my job."),
+        recognition=ScriptedRecognizer("I lost my job."),
         response=responder,
         transition=AnalyticTransition(),
     )
@@ -292,7 +288,7 @@ def test_what_was_prepared_in_a_pause_leaves_no_trace_when_the_person_goes_on(cl
 
 def test_words_that_hang_in_the_air_are_not_answered_before_the_end(clock: Any) -> None:
     responder = FakeResponder(["Yes."])
-    agent = fake_agent(clock=clock, recognition=Script("I lost my job and"), response=responder)
+    agent = fake_agent(clock=clock, recognition=ScriptedRecognizer("I lost my job and"), response=responder)
 
     async def listen() -> list[Event]:
         frames = microphone([(0.5, 0.1), (0.6, 0.0), (0.5, 0.1), (3.0, 0.0)])

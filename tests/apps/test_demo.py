@@ -29,6 +29,7 @@ from rapport.agent.testing import (
     FakeRenderer,
     FakeResponder,
     FakeVoice,
+    ScriptedRecognizer,
     fake_agent,
 )
 from rapport.apps.demo.clips import Clip, ClipMaker, encode
@@ -47,7 +48,7 @@ from rapport.avatar.face import FaceTrack, RendererCapabilities
 from rapport.persona.affect import VAD
 from rapport.persona.card import load_persona
 from rapport.persona.errors import InputError, StageError
-from rapport.speech.audio import Audio, SpokenClause, Transcript
+from rapport.speech.audio import Audio, SpokenClause
 from rapport.speech.files import write_wav
 
 CLAUSES = ("I'm sorry to hear that.", "What happened?")
@@ -254,17 +255,6 @@ async def test_a_closed_conversation_leaves_nothing_on_the_shelf_or_in_memory() 
 LINE = "One two three four five."
 
 
-class Script(FakeRecognizer):
-    """Hears the line whose number is ten times the loudness of the first sample."""
-
-    def __init__(self, *lines: str) -> None:
-        super().__init__()
-        self.lines = lines
-
-    async def transcribe(self, audio: Audio) -> Transcript:
-        return Transcript(self.lines[round(float(audio.samples[0]) * 10) - 1])
-
-
 class Browser:
     """A page at the other end of the line: it records, plays, and does what it is told.
 
@@ -315,7 +305,9 @@ def talk(clock: Any, *script: tuple[float, float], played_s: float | None = None
 
 
 def test_what_is_said_into_the_line_is_shown_while_it_is_spoken_and_answered(clock: Any) -> None:
-    browser = talk(clock, (0.3, 0.0), (1.5, 0.1), (30.0, 0.0), recognition=Script("I lost my job."), played_s=9.0)
+    browser = talk(
+        clock, (0.3, 0.0), (1.5, 0.1), (30.0, 0.0), recognition=ScriptedRecognizer("I lost my job."), played_s=9.0
+    )
     conversation = browser.conversation
     words = [f"{told['stable']}|{told['tentative']}" for _, told in browser.told if told["do"] == "hear"]
     assert words[:2] == ["|", "|I lost my job."] and words[-1] == "I lost my job.|"
@@ -328,7 +320,9 @@ def test_what_is_said_into_the_line_is_shown_while_it_is_spoken_and_answered(clo
 def test_speaking_over_the_answer_silences_the_player_at_once_and_leaves_what_was_heard(clock: Any) -> None:
     memory = FakeMemory()
     script = ((1.0, 0.1), (3.0, 0.0), (1.0, 0.2), (30.0, 0.0))
-    browser = talk(clock, *script, recognition=Script("I lost my job.", "Wait."), played_s=0.65, memory=memory)
+    browser = talk(
+        clock, *script, recognition=ScriptedRecognizer("I lost my job.", "Wait."), played_s=0.65, memory=memory
+    )
     first, second = browser.conversation.turns
     assert first.clauses == ["One two"] and first.interrupted
     assert memory.records[0].exchange.agent == "One two"
@@ -341,7 +335,7 @@ def test_speaking_over_the_answer_silences_the_player_at_once_and_leaves_what_wa
 
 def test_a_backchannel_only_holds_the_answer(clock: Any) -> None:
     script = ((1.0, 0.1), (3.0, 0.0), (0.3, 0.2), (30.0, 0.0))
-    browser = talk(clock, *script, recognition=Script("I lost my job.", "Mm-hm."), played_s=0.65)
+    browser = talk(clock, *script, recognition=ScriptedRecognizer("I lost my job.", "Mm-hm."), played_s=0.65)
     assert [order for order in browser.orders() if order != "hear"] == ["hold", "forget", "resume"]
     (turn,) = browser.conversation.turns
     assert turn.clauses == [LINE] * 4 and not turn.interrupted
@@ -349,7 +343,10 @@ def test_a_backchannel_only_holds_the_answer(clock: Any) -> None:
 
 def test_after_stop_the_next_words_are_a_turn_and_no_backchannel(clock: Any) -> None:
     agent = fake_agent(
-        clock=clock, rendering=None, recognition=Script("I lost my job.", "Yeah."), response=FakeResponder([LINE] * 4)
+        clock=clock,
+        rendering=None,
+        recognition=ScriptedRecognizer("I lost my job.", "Yeah."),
+        response=FakeResponder([LINE] * 4),
     )
     conversation = conversation_of(agent)
     browser = Browser(conversation, (1.0, 0.1), (3.0, 0.0), (0.3, 0.2), (9.0, 0.0))

@@ -141,7 +141,8 @@ def without_each_group(versions: Sequence[Heard], seed: int, aloud: Floats | Non
     plain = versions[0]
     ravdess = is_ravdess(plain)
     actors = np.random.default_rng(seed).permutation(np.unique(plain.speaker[ravdess]))
-    parts = [*np.array_split(actors, max(1, min(GROUPS, len(actors)))), *np.unique(plain.speaker[~ravdess])[:, None]]
+    groups = np.array_split(actors, min(GROUPS, len(actors))) if len(actors) else []
+    parts = [*groups, *np.unique(plain.speaker[~ravdess])[:, None]]
     return [_without(versions, np.isin(plain.speaker, part), seed, aloud) for part in parts]
 
 

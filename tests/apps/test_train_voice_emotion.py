@@ -41,10 +41,13 @@ def versions() -> list[Heard]:
     return [made(0), made(1)]
 
 
-def test_every_speaker_is_read_once_by_a_model_that_never_heard_them(versions: list[Heard]):
+@pytest.mark.parametrize("corpora", [(0, 1), (0,), (1,)])
+def test_every_speaker_is_read_once_by_a_model_that_never_heard_them(versions: list[Heard], corpora: tuple[int, ...]):
+    versions = [heard.of(np.isin(heard.corpus, corpora)) for heard in versions]
     folds = without_each_group(versions, 0)
     assert np.sum([fold.rows for fold in folds], axis=0).tolist() == [1] * len(versions[0])
     for fold in folds:
+        assert fold.rows.any()
         inside, outside = (set(versions[0].speaker[rows].tolist()) for rows in (fold.rows, ~fold.rows))
         assert not inside & outside
 

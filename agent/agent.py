@@ -32,6 +32,8 @@ from rapport.agent.perception.voice_baseline import SpeakerBaseline
 from rapport.agent.registry import ComponentPool, shared_pool
 from rapport.agent.rehearsal import rehearse
 from rapport.agent.runner import Report, StageRunner
+from rapport.agent.safety.following import Following
+from rapport.agent.safety.guard import Guard
 from rapport.agent.stages import Utterance
 from rapport.agent.turn import Turn
 from rapport.agent.utterance import prepared
@@ -59,6 +61,7 @@ class Agent:
         seed: makes everything that is drawn at random repeat; drawn itself when not given.
         clock: where time comes from.
         pool: where components come from.
+        guard: what reads the person's words for danger; the shipped one when not given, loaded when first needed.
 
     Raises:
         ComponentError: the configuration names a component that no installed package declares.
@@ -74,6 +77,7 @@ class Agent:
         seed: int | None = None,
         clock: Clock | None = None,
         pool: ComponentPool = shared_pool,
+        guard: Guard | None = None,
     ) -> None:
         self.persona = persona
         self.config = config or AgentConfig()
@@ -88,6 +92,9 @@ class Agent:
         """How the person's voice usually is, from the turns in which it was heard."""
         self.silent_since_s = self.clock.now_s()
         """When the last turn was over."""
+        self.following = Following()
+        """What is kept in mind of a danger that the person spoke of."""
+        self._safety = guard
         self.history: deque[Exchange] = deque(maxlen=self.config.history_turns)
         self.last_reply: ev.Reply | None = None
         self.turns = 0
@@ -250,6 +257,13 @@ class Agent:
         """How the agent feels now: its last state, decayed by the time since."""
         return decayed(self.state, self.persona, self.clock.now_s())
 
+    @property
+    def guard(self) -> Guard:
+        """What reads the person's words for danger."""
+        if self._safety is None:
+            self._safety = Guard.shipped()
+        return self._safety
+
     async def warm_up(self) -> list[ev.Failed]:
         """Start every component that the configuration names first and use it once, so that no turn waits for it.
 
@@ -257,8 +271,13 @@ class Agent:
         """
         return await rehearse(self)
 
-    async def remember(self, exchange: Exchange, perceived: EmotionEstimate, report: Report) -> None:
-        """Store a turn. While the store fails, turns wait in this process and are stored before the next one."""
+    async def remember(
+        self, exchange: Exchange, perceived: EmotionEstimate, report: Report, *, risk: str | None = None
+    ) -> None:
+        """Store a turn, with what a safety guard found in it.
+
+        While the store fails, turns wait in this process and are stored before the next one.
+        """
         self._last_record = TurnRecord(
             exchange=exchange,
             persona=self.persona.name,
@@ -268,6 +287,7 @@ class Agent:
             agent_emotion=self.state.label,
             agent_vad=self.state.emotion,
             agent_mood=self.state.mood,
+            risk=risk,
         )
         self._unsaved.append(self._last_record)
         await self.save(report)

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rapport.agent.safety.resources import locale_of_environment
 from rapport.persona.card import read_yaml, validated
 from rapport.persona.errors import InputError
 
@@ -82,6 +83,8 @@ class AgentConfig(_Model):
     recalled_turns: int = Field(default=2, ge=0, le=20)
     """Similar older exchanges that the responder sees."""
     max_sentences: int = Field(default=3, ge=1, le=20)
+    locale: str | None = Field(default_factory=locale_of_environment, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")
+    """Where the person is, e.g. "en-GB": which help is named in a crisis. From LANG; None names no number."""
     max_text_chars: int = Field(default=4000, ge=1)
     """Longer input of the person is refused, or cut by the apps that say so."""
     max_audio_s: float = Field(default=300.0, gt=0)

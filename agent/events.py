@@ -1,7 +1,8 @@
 """What a turn emits: typed events on one stream, for a terminal, a page, a test and a simulation alike.
 
 In a spoken conversation Listening and Hearing tell of the person's voice, at any time; during a reply, Held comes with
-it, and then Resumed or Interrupted. The order within a turn: Heard, Perceived, Felt, Planned, then for each clause
+it, and then Resumed or Interrupted. The order within a turn: Heard, Risk where a
+guard found one, Perceived, Felt, Planned, then for each clause
 Clause, Spoken, Face and its Frames, and last Done. Stages overlap, so events of neighbouring clauses interleave;
 `Failed` may stand anywhere, `Interrupted` comes before Done. Times on the *reply clock* count seconds from the first
 sample of the reply's first clause.
@@ -20,6 +21,7 @@ from rapport.agent.perception.compound import Compound
 from rapport.agent.perception.conflict import Conflict
 from rapport.agent.perception.explanation import Explanation
 from rapport.agent.perception.smoothing import SmoothedFeeling
+from rapport.agent.safety.levels import Finding
 from rapport.agent.stages import EmpathyPlan
 from rapport.agent.trace import TurnTrace
 from rapport.avatar.face import FaceTrack
@@ -65,6 +67,13 @@ class Heard:
     """The person's words."""
 
     transcript: Transcript
+
+
+@dataclass(frozen=True)
+class Risk:
+    """A guard found that somebody may be in danger. In a crisis the reply is a fixed one, and no model writes it."""
+
+    found: Finding
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,7 @@ Event: TypeAlias = (
     | Resumed
     | Refused
     | Heard
+    | Risk
     | Perceived
     | Felt
     | Planned

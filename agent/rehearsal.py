@@ -28,6 +28,7 @@ _WORD = "Hello."
 async def rehearse(agent: Agent) -> list[Failed]:
     """Start and try the first component of every stage. Returns what failed; a turn will use the fallbacks."""
     failures: list[Failed] = []
+    await asyncio.to_thread(lambda: agent.guard.read(_WORD))
 
     async def start(runner: StageRunner) -> Any | None:
         spec = runner.config.use

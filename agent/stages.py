@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rapport.agent.perception.voice_baseline import SpeakerBaseline
 from rapport.avatar.face import AnimatorCapabilities, FaceTrack, RendererCapabilities
 from rapport.memory.records import Exchange, MemoryCapabilities, TurnRecord
-from rapport.persona.affect import AffectState, EmotionEstimate, Modality
+from rapport.persona.affect import VAD, AffectState, EmotionEstimate, Modality
 from rapport.persona.card import FaceCard, Persona
 from rapport.persona.transition import TransitionCapabilities, TransitionRequest
 from rapport.speech.audio import (
@@ -95,6 +95,8 @@ class ReplyRequest:
     reading: str = ""
     """The explanation of `perceived` as a paragraph: what each modality shows, whether they agree, what follows. For a
     language model's prompt; empty when nothing was perceived."""
+    guidance: str = ""
+    """What the safety guard wants the reply to heed, as one line for a language model's prompt; mostly empty."""
 
 
 # ------------------------------------------------------------------------------------------------------ capabilities
@@ -231,8 +233,12 @@ class MemoryStore(Protocol):
         """Keep a turn, durably where the store is persistent. Storing the same session and turn again replaces it."""
         ...
 
-    async def recall(self, text: str, *, person_id: str, limit: int) -> Sequence[Exchange]:
-        """Up to `limit` exchanges most similar to `text`, best first, from all that this person ever said."""
+    async def recall(self, text: str, *, person_id: str, limit: int, mood: VAD | None = None) -> Sequence[Exchange]:
+        """Up to `limit` exchanges that matter most for `text`, best first, from all that this person ever said.
+
+        `mood` is how they feel now. A store that knows why something came to mind, and what the person told of
+        themselves, gives `Recollection`s.
+        """
         ...
 
 

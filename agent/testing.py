@@ -24,6 +24,7 @@ from rapport.agent.clock import Clock
 from rapport.agent.config import AgentConfig, StageConfig
 from rapport.agent.perception.fusion import PrecisionFusion, fuse
 from rapport.agent.registry import ComponentPool
+from rapport.agent.safety.guard import Guard
 from rapport.agent.stages import (
     EmotionCapabilities,
     EmpathyPlan,
@@ -323,7 +324,7 @@ class FakeMemory(_Fake):
         others = [r for r in self.records if (r.exchange.session, r.exchange.turn) != key]
         self.records = [*others, record][-self.keep :]
 
-    async def recall(self, text: str, *, person_id: str, limit: int) -> Sequence[Exchange]:
+    async def recall(self, text: str, *, person_id: str, limit: int, mood: VAD | None = None) -> Sequence[Exchange]:
         await self._work()
         return [r.exchange for r in reversed(self.records) if r.person_id == person_id][:limit]
 
@@ -334,10 +335,12 @@ def fake_agent(
     clock: Clock | None = None,
     config: AgentConfig | None = None,
     seed: int = 0,
+    guard: Guard | None = None,
     **components: Any,
 ) -> Agent:
     """An agent on fakes. `components` replaces stages by name; a list of components makes a fallback chain, None
-    switches voice, animation or rendering off. `config` gives budgets; its component names are replaced.
+    switches voice, animation or rendering off. `config` gives budgets; its component names are replaced. The safety
+    guard reads by rules alone unless another is given.
 
         fake_agent(voice=[FakeVoice(fails=HANG), FakeVoice()], rendering=None)
     """
@@ -376,4 +379,11 @@ def fake_agent(
         else:
             configured: StageConfig | None = getattr(base, stage)
             changes[stage] = chain(stage, chosen, configured.budget_s if configured is not None else 10.0)
-    return Agent(persona or Persona(name="fake"), base.model_copy(update=changes), clock=clock, seed=seed, pool=pool)
+    return Agent(
+        persona or Persona(name="fake"),
+        base.model_copy(update=changes),
+        clock=clock,
+        seed=seed,
+        pool=pool,
+        guard=guard or Guard(),
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rapport.memory.records import Exchange, Recollection
 from rapport.persona.affect import VAD, AffectState, EmotionEstimate
 from rapport.persona.errors import StorageError
 
@@ -173,6 +174,34 @@ class PlanRecord(_Record):
     strategy: str = ""
 
 
+class RiskRecord(_Record):
+    """What the safety guard found; `rule` is the rule's name, or "classifier"."""
+
+    level: str
+    kind: str
+    probability: float
+    words: list[str] = Field(default_factory=list[str])
+    rule: str = ""
+
+
+class RecalledRecord(_Record):
+    """An exchange that came to mind. `parts` says why, in shares of its score; empty where the store does not tell."""
+
+    session: str
+    turn: int
+    person: str
+    parts: dict[str, float] = Field(default_factory=dict[str, float])
+    facts: list[str] = Field(default_factory=list[str])
+
+    @classmethod
+    def of(cls, memory: Exchange) -> RecalledRecord:
+        told = cls(session=memory.session, turn=memory.turn, person=memory.person)
+        if isinstance(memory, Recollection):
+            told.parts = {name: round(part, 3) for name, part in memory.parts.items()}
+            told.facts = [fact.statement for fact in memory.facts]
+        return told
+
+
 class ClauseRecord(_Record):
     """A clause with seconds on the reply clock (0 and 0 when no voice spoke it)."""
 
@@ -215,8 +244,10 @@ class TurnTrace(_Record):
     persona: str
     seed: int
     heard: HeardRecord
+    risk: RiskRecord | None = None
     perceived: PerceivedRecord
     felt: FeltRecord
+    recalled: list[RecalledRecord] = Field(default_factory=list[RecalledRecord])
     plan: PlanRecord
     reply: ReplyRecord
     timings_s: TimingsRecord

@@ -1,6 +1,6 @@
 """One turn: from what a person gave to what they heard, every stage overlapping the next through bounded queues.
 
-    recognise -> (perceive | recall) -> feel -> write -> speak -> animate and draw -> remember
+    recognise -> look for risk -> (perceive | recall) -> feel -> write -> speak -> animate and draw -> remember
 
 `Turn.events` is the stream that the outside reads. `Turn.interrupt` may come at any moment. A turn works before anybody
 reads it, but the agent's state, its history and its memory stay as they were until `Turn.confirm`.
@@ -33,6 +33,9 @@ from rapport.agent.checks import (
 from rapport.agent.heard import heard_part
 from rapport.agent.perceiving import baseline_after, perceive, perceived
 from rapport.agent.runner import StageRunner
+from rapport.agent.safety.levels import Finding, Level
+from rapport.agent.safety.output import SAFE_SENTENCE, harm
+from rapport.agent.safety.resources import crisis_reply
 from rapport.agent.stages import EmpathyPlan, PersonTurn, ReplyRequest, Utterance
 from rapport.agent.trace import (
     AffectRecord,
@@ -42,7 +45,9 @@ from rapport.agent.trace import (
     HeardRecord,
     PerceivedRecord,
     PlanRecord,
+    RecalledRecord,
     ReplyRecord,
+    RiskRecord,
     TimedPhoneme,
     TimedText,
     TimingsRecord,
@@ -84,6 +89,8 @@ class _Findings:
     written: list[str] = field(default_factory=list[str])
     spoken: list[ev.Spoken] = field(default_factory=list[ev.Spoken])
     tracks: list[FaceTrack] = field(default_factory=list[FaceTrack])
+    risk: Finding = field(default_factory=Finding)
+    """What the safety guard found in the person's words."""
     failures: list[ev.Failed] = field(default_factory=list[ev.Failed])
     timings: TimingsRecord = field(default_factory=TimingsRecord)
 
@@ -99,6 +106,7 @@ class Turn:
         self._seed = (agent.seed * 1_000_003 + number) & 0x7FFF_FFFF
         self._began_s = given_at_s
         self._before = agent.state
+        self._following = agent.following
         self._found = _Findings(perceived("", {}, EmotionEstimate.unknown(), agent.person_feeling), agent.state)
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(agent.config.queue_items * 16)
         self._confirmed = asyncio.Event()
@@ -185,6 +193,7 @@ class Turn:
     async def _answer(self) -> None:
         await self._recognise()
         self._recognised = True
+        await self._look_for_risk()
         if self._interrupted:  # what the person said before they broke in was said all the same
             return
         await asyncio.gather(self._perceive(), self._recall())
@@ -214,6 +223,14 @@ class Turn:
         found.timings.recognition = self._elapsed_s()
         await self._emit(ev.Heard(found.transcript))
 
+    async def _look_for_risk(self) -> None:
+        """Before any model is asked. What follows from it is kept only once the turn is wanted."""
+        found = self._found
+        found.risk = self._agent.guard.read(found.transcript.text)
+        self._commit()
+        if found.risk.level is not Level.NONE:
+            await self._emit(ev.Risk(found.risk))
+
     async def _perceive(self) -> None:
         heard = PersonTurn(self._found.transcript, self._utterance.audio, self._utterance.frames, self._context())
         silence_s = self._began_s - self._agent.silent_since_s
@@ -225,9 +242,9 @@ class Turn:
         if not text or agent.config.recalled_turns == 0:
             return
         recent = {(item.session, item.turn) for item in agent.history}
-        wanted = agent.config.recalled_turns
+        wanted, mood = agent.config.recalled_turns, agent.person_feeling.vad
         recalled = await agent.runners["memory"].call(
-            lambda store: store.recall(text, person_id=agent.person_id, limit=wanted + len(recent)),
+            lambda store: store.recall(text, person_id=agent.person_id, limit=wanted + len(recent), mood=mood),
             check_exchanges,
             self._report,
             without="what was said lately",
@@ -264,6 +281,8 @@ class Turn:
             self._agent.person_feeling = self._found.perceived.smoothed
             self._agent.voice_baseline = baseline_after(self._agent.voice_baseline, self._found.perceived)
             self._agent.state = self._found.felt
+            if self._recognised:
+                self._agent.following = self._following.after(self._found.risk)
 
     async def _write(self, texts: asyncio.Queue[str | None]) -> None:
         agent, found = self._agent, self._found
@@ -277,7 +296,14 @@ class Turn:
             seed=self._seed,
             max_sentences=agent.config.max_sentences,
             reading=found.perceived.explanation.as_text(),
+            guidance=self._following.guidance(found.risk),
         )
+        if found.risk.level is Level.CRISIS:
+            await self._meet_crisis(texts)
+            return
+        replied = spoke = False
+        if self._following.question is not None:
+            await self._wrote(self._following.question, texts)
         stream = agent.runners["response"].stream(
             lambda component: component.respond(request),
             check_reply_item,
@@ -289,7 +315,11 @@ class Turn:
         async with aclosing(stream):
             async for item in stream:
                 if isinstance(item, str):
+                    spoke = True
+                    if harm(item, " ".join(found.written[-2:])) is not None:
+                        continue
                     await self._wrote(item, texts)
+                    replied = True
                     if len(found.written) == _MAX_CLAUSES:
                         break
                     # The first sound is what the person waits for: nothing else computes until it is there.
@@ -297,8 +327,20 @@ class Turn:
                 else:
                     found.plan = item
                     await self._emit(ev.Planned(item))
-        if not found.written:
-            await self._wrote(PLAIN_SENTENCE, texts)
+        if not replied:
+            await self._wrote(SAFE_SENTENCE if spoke else PLAIN_SENTENCE, texts)
+        await texts.put(None)
+
+    async def _meet_crisis(self, texts: asyncio.Queue[str | None]) -> None:
+        """The fixed answer, without asking any responder."""
+        found = self._found
+        found.plan = EmpathyPlan(
+            "", found.perceived.fused.label, "", "keep somebody safe, and bring them to people who help", "information"
+        )
+        await self._emit(ev.Planned(found.plan))
+        for sentence in crisis_reply(found.risk, self._agent.config.locale):
+            await self._wrote(sentence, texts)
+            await self._voice_tried.wait()
         await texts.put(None)
 
     async def _wrote(self, text: str, texts: asyncio.Queue[str | None]) -> None:
@@ -385,7 +427,7 @@ class Turn:
         exchange = Exchange(found.transcript.text, text, found.perceived.fused.label, agent.session, self._number)
         if exchange.person or exchange.agent:
             agent.history.append(exchange)
-            await agent.remember(exchange, found.perceived.fused, self._report)
+            await agent.remember(exchange, found.perceived.fused, self._report, risk=found.risk.note)
         found.timings.total = self._elapsed_s()
         reply = self._reply(agent.heard_of(self._number, text))
         agent.last_reply = reply
@@ -433,12 +475,14 @@ class Turn:
                 words=[TimedText(text=w.text, start_s=w.start_s, end_s=w.end_s) for w in found.transcript.words],
                 language=found.transcript.language,
             ),
+            risk=_risk_record(found.risk),
             perceived=PerceivedRecord.of(found.perceived),
             felt=FeltRecord(
                 before=AffectRecord.of(self._before),
                 after=AffectRecord.of(found.felt),
                 because={axis: dict(parts) for axis, parts in found.felt.because.items()},
             ),
+            recalled=[RecalledRecord.of(memory) for memory in found.recalled],
             plan=PlanRecord(
                 event=plan.event, emotion=plan.emotion, cause=plan.cause, goal=plan.goal, strategy=plan.strategy
             )
@@ -476,6 +520,18 @@ class Turn:
 
     def _elapsed_s(self) -> float:
         return self._agent.clock.now_s() - self._began_s
+
+
+def _risk_record(found: Finding) -> RiskRecord | None:
+    if found.kind is None:
+        return None
+    return RiskRecord(
+        level=found.level.word,
+        kind=found.kind,
+        probability=round(found.probability, 4),
+        words=list(found.words),
+        rule=found.rule,
+    )
 
 
 def _clause_record(text: str, spoken: ev.Spoken | None) -> ClauseRecord:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rapport.apps.evaluate.commands import eval_app
+from rapport.apps.memory import memory_app
 from rapport.persona.errors import RapportError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ train_app = typer.Typer(no_args_is_help=True, help="Make a shipped model again f
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")
 app.add_typer(eval_app, name="eval")
+app.add_typer(memory_app, name="memory")
 
 Persona = Annotated[str | None, typer.Option(help="A shipped persona (harbor, spark, willow) or a YAML card.")]
 Config = Annotated[Path | None, typer.Option(help="YAML that names a component per stage, budgets and fallbacks.")]
@@ -42,7 +44,10 @@ def demo(
     """A page to talk to the agent: text, microphone, talking head, both feelings drawn live."""
     chosen = _config(config, persona)
     typer.echo("starting the page; its models wake up meanwhile")
+    from rapport.agent.safety.redaction import redact_logs
     from rapport.apps.demo.page import serve
+
+    redact_logs()
 
     def tell(address: str) -> None:
         typer.echo(f"talk to it at {address} (Ctrl-C stops)")
@@ -173,6 +178,29 @@ def bench_ears(json: Json = False) -> None:
     run(as_json=json)
 
 
+@bench_app.command("memory")
+def bench_memory(
+    n: Annotated[int, typer.Option(min=100, help="How many memories one person has.")] = 1_000_000,
+    json: Json = False,
+) -> None:
+    """Recalling and remembering with up to a million memories: time, memory, and what the search misses."""
+    from rapport.apps.bench.memory import run
+
+    run(n=n, as_json=json)
+
+
+@bench_app.command("storm")
+def bench_storm(
+    kills: Annotated[int, typer.Option(min=1, help="How many writers are killed.")] = 200,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Writers of memories are killed at random moments: is anything lost or half-written?"""
+    from rapport.apps.bench.storm import run
+
+    run(kills=kills, seed=seed, as_json=json)
+
+
 @train_app.command("text-emotion")
 def train_text_emotion(
     data: Annotated[Path, typer.Option(help="A folder with goemotions/, emobank/, meld/ and peld/.")],
@@ -211,6 +239,18 @@ def train_voice_emotion(
     run(data, out, seed=seed)
 
 
+@train_app.command("face-emotion")
+def train_face_emotion(
+    data: Annotated[Path, typer.Option(help="A folder with fer2013/validation.npz.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The emotion reader for faces: the mini-Xception, corrected by landmarks, on FER2013's validation pictures."""
+    from rapport.apps.train.face_emotion import train_face_emotion as run
+
+    run(data, out, seed=seed)
+
+
 @train_app.command("fusion")
 def train_fusion(
     data: Annotated[Path, typer.Option(help="A folder with meld/, ravdess/, emodb/ and fer_plus/.")],
@@ -221,6 +261,21 @@ def train_fusion(
     from rapport.apps.train.fusion import train_fusion as run
 
     run(data, out, seed=seed)
+
+
+@train_app.command("safety")
+def train_safety(
+    data: Annotated[Path, typer.Option(help="A folder with goemotions/, empatheticdialogues/ and dailydialog/.")],
+    out: Annotated[Path, typer.Option(help="Where heads, settings and the card are written.")],
+    cases: Annotated[Path, typer.Option(help="Cases with parts, as JSON lines.")] = Path(
+        "tests/fixtures/safety_cases.jsonl"
+    ),
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The reader of danger, on cases written for it and everyday talk."""
+    from rapport.apps.train.safety import train_safety as run
+
+    run(cases, data, out, seed=seed)
 
 
 @train_app.command("turn-ends")

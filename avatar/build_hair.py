@@ -1,221 +1,210 @@
 """Grows hair on a head: locks that start on the scalp, follow a style's flow over the skull, and fall.
 
-Every lock is a band that lies on the head like a shingle; the shader draws strands on it. Lengths are decimetres in the
-head's own axes (x to its left, y up, z forward, origin between the eyes). Growth is deterministic.
+A cut is grown in layers: a closed undercoat of broad locks that hides the scalp, slender locks over it, and fine ones
+along the hairline and the parting. Every lock is a ribbon; the shader draws strands on it and thins them out at the
+tips. Growth is deterministic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rapport.avatar.build_styles import Layer, Style, near_ear, over_ear, ramp, scalp_cover, unit
+
 Floats = NDArray[np.float32]
 Vectors = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class HairStyle:
-    """A cut. `long` falls to the shoulders from a side parting, `bob` ends at the chin, `short` is
-    combed up and back."""
-
-    cut: Literal["long", "bob", "short"]
-    seed: int = 3
+_STEP = 0.05
+"""How far a growing lock advances at a time."""
 
 
 @dataclass(frozen=True)
 class Hair:
-    """Locks as a mesh; see `rapport.avatar.head.Head` for the arrays' meaning."""
+    """Locks as a mesh; see `rapport.avatar.head.Head` for the arrays' meaning. `tones` and `thinness` are (H, 1)."""
 
     positions: Floats
     normals: Floats
     tangents: Floats
     uvs: Floats
     tones: Floats
+    thinness: Floats
     triangles: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Cut:
-    locks: int
-    steps: int
-    width: float
-    volume: float
-    """Height above the scalp at which locks settle."""
-    gravity: float
-    flow: Callable[[Vectors, Vectors], Vectors]
-    """(points (n, 3), roots (n, 3)) to directions (n, 3)."""
-    length: Callable[[Vectors], Vectors]
-    """Roots (n, 3) to lengths (n,)."""
-    over_ears: float
-    """How far hair goes out to pass over the ears."""
-    parting_x: float | None = None
+class _Skin:
+    """Points of smooth skin without ears, with their unit normals, both (n, 3)."""
+
+    points: Vectors
+    normals: Vectors
+
+    def height(self, q: Vectors) -> tuple[Vectors, Vectors]:
+        """Smooth height of points q over the skin, (k,), and its normals, (k, 3), from the eight nearest vertices."""
+        squared = (q**2).sum(1)[:, None] - 2 * q @ self.points.T + (self.points**2).sum(1)
+        near = np.argpartition(squared, 8, axis=1)[:, :8]
+        weights = 1 / (np.maximum(np.take_along_axis(squared, near, 1), 0) + 0.004)
+        weights /= weights.sum(1, keepdims=True)
+        height = np.einsum("kj,kjc,kjc->k", weights, q[:, None] - self.points[near], self.normals[near])
+        return height, unit(np.einsum("kj,kjc->kc", weights, self.normals[near]))
 
 
-def fibonacci_sphere(count: int) -> Vectors:
-    """`count` unit vectors spread evenly over the sphere (González 2010), shape (count, 3)."""
-    i = np.arange(count) + 0.5
-    polar, azimuth = np.arccos(1 - 2 * i / count), np.pi * (1 + 5**0.5) * i
-    return np.stack([np.cos(azimuth) * np.sin(polar), np.cos(polar), np.sin(azimuth) * np.sin(polar)], 1)
+def _smooth_skin(positions: Vectors, normals: Vectors) -> _Skin:
+    """The skin with a smooth patch in the place of each ear."""
+    smooth = ~near_ear(positions)
+    y, z = (a.ravel() for a in np.meshgrid(np.arange(-0.5, 0.35, 0.08), np.arange(-1.06, -0.35, 0.08)))
+    x = np.interp(y, [-0.5, 0.3], [0.62, 0.72])
+    patches = [np.stack([side * x, y, z], 1) for side in (-1, 1)]
+    outwards = [np.tile([side, 0.0, 0.0], (len(x), 1)) for side in (-1.0, 1.0)]
+    return _Skin(np.concatenate([positions[smooth], *patches]), np.concatenate([normals[smooth], *outwards]))
 
 
-def scalp_cover(p: NDArray[np.floating]) -> Floats:
-    """How far skin at points (n, 3) belongs to the scalp, in [0, 1], soft at the hairline."""
-    y, z = p[:, 1], p[:, 2]
-    line = np.interp(
-        z,
-        [-1.8, -1.25, -0.98, -0.9, -0.84, -0.5, -0.44, -0.38, -0.32, -0.22, -0.1, 0.05, 0.25],
-        [-0.72, -0.7, -0.45, -0.1, 0.24, 0.26, 0.1, -0.02, 0.1, 0.4, 0.56, 0.62, 0.66],
-    )
-    t = np.clip((y - line) / 0.09 + 0.3, 0, 1)
-    return (t * t * (3 - 2 * t) * ~_on_ear(p)).astype(np.float32)
+def scattered(positions: Vectors, triangles: NDArray[np.int64], spacing: float, random: np.random.Generator) -> Vectors:
+    """Points on triangles, no two nearer than `spacing` (dart throwing, Cook 1986)."""
+    a, b, c = (positions[triangles[:, i]] for i in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+    count = int(8 * area.sum() / spacing**2) + 1
+    chosen = random.choice(len(area), count, p=area / area.sum())
+    u: Vectors = random.random((count, 1))
+    v: Vectors = random.random((count, 1))
+    beyond = u + v > 1
+    u, v = np.where(beyond, 1 - u, u), np.where(beyond, 1 - v, v)
+    thrown: Vectors = a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
+    kept: list[int] = []
+    for i in range(count):
+        if not kept or float(((thrown[kept] - thrown[i]) ** 2).sum(1).min()) >= spacing**2:
+            kept.append(i)
+    return thrown[kept]
 
 
-def _on_ear(p: NDArray[np.floating]) -> NDArray[np.bool_]:
-    x, y, z = np.abs(p[:, 0]), p[:, 1], p[:, 2]
-    return (x > 0.70) & (z > -0.98) & (z < -0.40) & (y < 0.26) & (y > -0.45)
+def grow_hair(style: Style, positions: Floats, normals: Floats, triangles: NDArray[np.int64], seed: int = 3) -> Hair:
+    """Hair in a style over skin given by its vertices, their unit normals, both (n, 3), and triangles."""
+    skin = _smooth_skin(positions.astype(np.float64), normals.astype(np.float64))
+    scalp = triangles[(scalp_cover(positions) > 0.02)[triangles].any(1)]
+    parts: list[Hair] = []
+    for i, layer in enumerate(style.layers):
+        random = np.random.default_rng([seed, i])
+        roots = scattered(positions.astype(np.float64), scalp, layer.spacing, random)
+        keep = (scalp_cover(roots) > 0.35) & (roots[:, 1] > style.lowest) & ~(near_ear(roots) & (style.fall > 0))
+        if layer.where is not None:
+            keep &= layer.where(roots)
+        parts.append(_layer(style, layer, skin, roots[keep], random))
+    return _joined(parts)
 
 
-def _over_ear(p: Vectors) -> Vectors:
-    """1 over the middle of an ear, falling off softly, for points (n, 3)."""
-    d = (np.stack([np.abs(p[:, 0]), p[:, 1], p[:, 2]], 1) - [0.85, -0.05, -0.66]) / [0.35, 0.45, 0.42]
-    return np.exp(-(d**2).sum(1))
-
-
-def _unit(v: Vectors) -> Vectors:
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
-
-
-def _parted(parting_x: float, back: float, turned_in: float) -> Callable[[Vectors, Vectors], Vectors]:
-    """Away from a parting, over the sides of the skull and `back`, then down, with ends `turned_in` to the neck."""
-
-    def flow(p: Vectors, root: Vectors) -> Vectors:
-        side = np.where(root[:, 0] > parting_x, 1.0, -1.0)
-        high = np.clip((p[:, 1] - 0.1) / 0.8, 0, 1)
-        behind = np.clip((-0.9 - root[:, 2]) / 0.6, 0, 1)
-        low = np.clip((-0.25 - p[:, 1]) / 0.5, 0, 1)
-        outwards = side * ((0.1 + 1.15 * high) * (1 - 0.75 * behind) - turned_in * low)
-        backwards = -back * high * (1 - behind) - 0.5 * behind * high
-        return _unit(np.stack([outwards, -0.25 - 1.1 * (1 - high) - 0.4 * behind, backwards], 1))
-
-    return flow
-
-
-def _combed(p: Vectors, root: Vectors) -> Vectors:
-    """From the crown forwards and sideways over the top with a lift at the front; down and back at the sides."""
-    top = np.clip((root[:, 1] - 0.45) / 0.4, 0, 1)
-    front = np.clip((root[:, 2] + 0.35) / 0.5, 0, 1) * top
-    flow = np.stack(
-        [
-            np.sign(root[:, 0]) * 0.12 * (1 - top) - 0.75 * top,
-            -1.0 * (1 - top) + 0.9 * front,
-            -0.35 * (1 - top) - 0.55 * top - 0.15 * front,
-        ],
-        1,
-    )
-    return _unit(flow)
-
-
-_CUTS: dict[str, _Cut] = {
-    "long": _Cut(
-        150, 11, 0.15, 0.15, 0.9, _parted(0.16, 0.75, 0.12), lambda r: 2.2 + 0.3 * np.clip(-r[:, 2], 0, 1), 0.15, 0.16
-    ),
-    "bob": _Cut(
-        150, 9, 0.15, 0.12, 0.9, _parted(-0.1, 0.55, 1.1), lambda r: 0.85 + 0.95 * np.clip(r[:, 1], -0.4, 1), 0.06, -0.1
-    ),
-    "short": _Cut(
-        260, 5, 0.085, 0.08, 0.15, _combed, lambda r: 0.13 + 0.3 * np.clip((r[:, 1] - 0.4) / 0.35, 0, 1), 0.0
-    ),
-}
-
-
-def _roots(p: Vectors, n: Vectors, count: int, lowest: float, random: np.random.Generator) -> tuple[Vectors, Vectors]:
-    """Evenly spread points of the scalp and their normals, by shooting at the skull from its centre's sphere."""
-    centre = np.array([0.0, 0.2, -0.7])
-    directions = fibonacci_sphere(count * 3)
-    skull = (p[:, 1] > -0.9) & (n * _unit(p - centre)).sum(1).__gt__(0.3)
-    points, normals = p[skull], n[skull]
-    near = np.argsort(-(directions @ _unit(points - centre).T), axis=1)[:, :4]
-    weights = _unit(random.random((len(directions), 4)) + 0.2) ** 2
-    roots = np.einsum("rk,rkc->rc", weights / weights.sum(1, keepdims=True), points[near])
-    keep = (scalp_cover(roots) > 0.55) & (roots[:, 1] > lowest)
-    return roots[keep], _unit(normals[near[keep, 0]])
-
-
-def _surface(q: Vectors, p: Vectors, n: Vectors) -> tuple[Vectors, Vectors]:
-    """Smooth height of points q over the skin, (k,), and its normals, (k, 3), from the eight nearest vertices."""
-    squared = (q**2).sum(1)[:, None] - 2 * q @ p.T + (p**2).sum(1)
-    near = np.argpartition(squared, 8, axis=1)[:, :8]
-    weights = 1 / (np.take_along_axis(squared, near, 1) + 0.004)
-    weights /= weights.sum(1, keepdims=True)
-    height = np.einsum("kj,kjc,kjc->k", weights, q[:, None] - p[near], n[near])
-    return height, _unit(np.einsum("kj,kjc->kc", weights, n[near]))
-
-
-def grow_hair(style: HairStyle, positions: Floats, normals: Floats) -> Hair:
-    """Hair in a style over skin given by its vertices and their unit normals, both (n, 3)."""
-    random = np.random.default_rng(style.seed)
-    cut = _CUTS[style.cut]
-    smooth = ~_on_ear(positions)
-    p, n = positions[smooth].astype(np.float64), normals[smooth].astype(np.float64)
-    roots, up = _roots(p, n, cut.locks, -0.15 if style.cut == "short" else -1.0, random)
-    if cut.parting_x is not None:
-        # Locks beside the parting start on it, or it would gape.
-        beside = roots[:, 0] - cut.parting_x
-        roots[:, 0] -= np.where((np.abs(beside) < 0.3) & (roots[:, 1] > 0.6), 0.8 * beside, 0)
+def _layer(style: Style, layer: Layer, skin: _Skin, roots: Vectors, random: np.random.Generator) -> Hair:
     count = len(roots)
-    lengths = cut.length(roots) * random.uniform(0.92, 1.05, count)
-    settle = cut.volume * random.uniform(0.45, 1.25, count)
-    stray = random.normal(0, 0.10, (count, 3))
-    at, way = roots + 0.01 * up, _unit(cut.flow(roots, roots) + 0.5 * up)
+    if style.parting is not None:
+        # Locks beside the parting start on it, or it would gape.
+        x, reach = style.parting
+        beside = roots[:, 0] - x
+        drawn = 0.97 * beside * (np.abs(beside) < reach) * ramp(roots[:, 1], 0.5, 0.6)
+        roots = roots - drawn[:, None] * [1, 0, 0]
+        height, up = skin.height(roots)
+        roots = roots - height[:, None] * up
+    _, up = skin.height(roots)
+    lengths = style.length(roots) * layer.reach * random.uniform(0.9, 1.06, count)
+    settle = random.uniform(*layer.lift, count)
+    # Near the parting hair lies flatter, or two humps would stand beside it.
+    near_parting = np.ones(count)
+    if style.parting is not None:
+        x = style.parting[0]
+        near_parting = 0.6 + 0.4 * ramp(np.abs(roots[:, 0] - x) + np.where(roots[:, 1] < 0.5, 2.0, 0.0), 0.05, 0.4)
+    stray = random.normal(0, style.stray, (count, 3)) * layer.thinness
+    grown = np.zeros(count)
+    at = roots - 0.01 * up
+    way = unit(style.flow(roots, roots, grown) + style.rise * up)
     path, ups = [at], [up]
-    for i in range(1, cut.steps):
-        t = i / (cut.steps - 1)
-        free: Vectors = np.clip((0.1 - at[:, 1:2]) / 0.5, 0, 1)
-        wanted = cut.flow(at, roots) + stray + np.array([0, -cut.gravity, 0]) * free
-        tangent = wanted - (wanted * up).sum(1, keepdims=True) * up * (1 - 0.6 * free)
-        way = _unit(0.45 * way + 0.55 * _unit(tangent))
-        at = at + way * (lengths / (cut.steps - 1))[:, None]
-        height, up = _surface(at, p, n)
-        lifted = settle * min(1.0, 2.2 * t) + 0.02 + cut.over_ears * _over_ear(at)
-        # A lock rests on the skin at its own height; where it hangs free (below the ears) nothing pulls it in.
-        push: Vectors = np.where(height < lifted, lifted - height, -0.35 * (height - lifted) * (1 - free[:, 0]))
-        at = at + up * np.clip(push, -0.08, 0.25)[:, None]
+    steps = int(np.ceil(lengths.max() / _STEP))
+    for i in range(1, steps + 1):
+        step = np.minimum(lengths, i * _STEP) - np.minimum(lengths, (i - 1) * _STEP)
+        grown = np.minimum(i * _STEP / lengths, 1.0)
+        free = ramp(at[:, 1], 0.1, -0.3) * min(style.fall, 1.0)
+        wanted = style.flow(at, roots, grown) + stray + np.array([0, -style.fall, 0]) * free[:, None]
+        tangent = wanted - (wanted * up).sum(1, keepdims=True) * up * (1 - 0.8 * free[:, None])
+        way = unit(0.72 * way + 0.28 * unit(tangent))
+        at = at + way * step[:, None]
+        height, up = skin.height(at)
+        lifted = settle * near_parting * ramp(np.full(count, i * _STEP), 0, style.settled_after)
+        lifted = np.maximum(lifted, 0.02) + style.over_ears * over_ear(at)
+        # On the skull a lock lies at its height; where it hangs free nothing pulls it in.
+        push = np.where(height < lifted, lifted - height, -style.cling * (height - lifted) * (1 - free))
+        at = at + up * np.clip(push, -0.05, 0.05)[:, None]
         path.append(at)
         ups.append(up)
-    paths = np.stack(path, 1)
-    for _ in range(2):
-        paths[:, 1:-1] = 0.25 * paths[:, :-2] + 0.5 * paths[:, 1:-1] + 0.25 * paths[:, 2:]
-    return _locks(paths, np.stack(ups, 1), cut.width * random.uniform(0.7, 1.25, count), random)
+    paths, faces = _resampled(np.stack(path, 1), np.stack(ups, 1), lengths, layer.segments)
+    along = _places(layer.segments)
+    swing = np.sin(
+        2 * np.pi * lengths[:, None] * along / 0.85
+        + (2.5 * roots[:, 2] + 1.5 * roots[:, 1] + random.normal(0, 0.5, count))[:, None]
+    )
+    side = unit(np.cross(unit(np.gradient(paths, axis=1)), faces))
+    paths = paths + style.wave * (swing * ramp(along, 0.2, 0.7))[..., None] * side
+    return _ribbons(paths, faces, layer, layer.half_width * random.uniform(0.75, 1.2, count), random)
 
 
-def _locks(path: Vectors, up: Vectors, width: Vectors, random: np.random.Generator) -> Hair:
-    """Locks of half width `width` (locks,) about paths (locks, steps, 3), facing `up` (locks, steps, 3): three vertices
-    across, the middle one raised, ends drawn to a point. The outermost come first, so that they hide the rest early."""
-    outermost = np.argsort(-(path[:, :, 2].max(1) + 0.5 * path[:, :, 1].mean(1) + up[:, -1, 2]), kind="stable")
-    path, up, width = path[outermost], up[outermost], width[outermost]
-    locks, steps = len(width), len(path[0])
-    tangent = _unit(np.gradient(path, axis=1))
-    side = _unit(np.cross(tangent, up))
-    face = _unit(np.cross(side, tangent))
-    face *= np.where((face * up).sum(-1, keepdims=True) < 0, -1.0, 1.0)
-    t = np.linspace(0, 1, steps)
-    reach = (width[:, None] * np.interp(t, [0, 0.12, 0.55, 0.85, 1], [0.7, 1.0, 1.0, 0.7, 0.04]))[..., None, None]
-    across = np.array([-1.0, 0.0, 1.0])[None, None, :, None]
-    sides, faces = side[:, :, None], face[:, :, None]
-    positions = path[:, :, None] + reach * (across * sides - 0.45 * np.abs(across) * faces)
-    normals = _unit(faces + 0.55 * across * sides)
-    uvs = np.empty((locks, steps, 3, 2))
-    uvs[..., 0] = (np.arange(locks) % 64)[:, None, None] + 0.5 + 0.5 * across[..., 0]
+def _places(segments: int) -> Vectors:
+    """Where along a lock its vertices are, from 0 to 1: closer together near the root, where it bends most."""
+    return np.linspace(0, 1, segments + 1) ** 1.35
+
+
+def _resampled(paths: Vectors, ups: Vectors, lengths: Vectors, segments: int) -> tuple[Vectors, Vectors]:
+    """Paths (n, m, 3), grown in equal steps up to their lengths, smoothed, at segments + 1 places, and their faces."""
+    places = _places(segments)[None, :] * lengths[:, None] / _STEP
+    low = np.minimum(places.astype(int), paths.shape[1] - 2)
+    t = (places - low)[..., None]
+    # The last step of a lock is shorter than the others.
+    last = np.floor(lengths / _STEP)[:, None]
+    t = np.where(
+        (low >= last)[..., None], np.minimum(t / np.maximum(lengths[:, None] / _STEP - last, 1e-6)[..., None], 1), t
+    )
+    rows = np.arange(len(paths))[:, None]
+    at = paths[rows, low] * (1 - t) + paths[rows, low + 1] * t
+    at[:, 1:-1] = 0.25 * at[:, :-2] + 0.5 * at[:, 1:-1] + 0.25 * at[:, 2:]
+    return at, unit(ups[rows, low] * (1 - t) + ups[rows, low + 1] * t)
+
+
+def _ribbons(path: Vectors, up: Vectors, layer: Layer, width: Vectors, random: np.random.Generator) -> Hair:
+    """Ribbons of half width `width` (n,) about paths (n, steps, 3), facing `up` (n, steps, 3), drawn to a point."""
+    count, steps = path.shape[:2]
+    tangent = unit(np.gradient(path, axis=1))
+    # Turned a little to the viewer, or they would be thin lines at the sides.
+    up = unit(up + 0.7 * np.abs(up[..., :1]) * np.array([0.0, 0.0, 1.0]))
+    side = unit(np.cross(tangent, up))
+    face = unit(np.cross(side, tangent))
+    t = _places(steps - 1)
+    tip = 0.85 - 0.7 * layer.thinness
+    reach = width[:, None] * np.interp(t, [0, 0.1, 0.22, 0.6, 0.85, 1], [0.6, 0.9, 1.0, 1.0, 0.75, tip])
+    across = np.array([-1.0, 0.0, 1.0]) if layer.half_width > 0.1 else np.array([-1.0, 1.0])
+    wide = len(across)
+    offset = (
+        across[None, None, :, None] * side[:, :, None] - 0.3 * np.abs(across)[None, None, :, None] * face[:, :, None]
+    )
+    positions = path[:, :, None] + reach[..., None, None] * offset
+    # Ribbons are lit half as the whole of the hair is, half as round locks.
+    normals = unit(face[:, :, None] + 0.6 * across[None, None, :, None] * side[:, :, None] + 0.4 * up[:, :, None])
+    uvs = np.empty((count, steps, wide, 2))
+    uvs[..., 0] = (np.arange(count) % 32)[:, None, None] + 0.5 + 0.49 * across
     uvs[..., 1] = t[None, :, None]
-    tones: Vectors = np.broadcast_to(random.random(locks).reshape(-1, 1, 1, 1), (locks, steps, 3, 1))
-    first: NDArray[np.int64] = ((np.arange(locks).reshape(-1, 1) * steps + np.arange(steps - 1)) * 3)[
-        ..., None
-    ] + np.array([0, 1])
-    quads = np.stack([first, first + 1, first + 3, first + 1, first + 4, first + 3], -1).reshape(-1, 3)
+    tones: Vectors = np.broadcast_to(random.random((count, 1, 1, 1)), (count, steps, wide, 1))
+    thinness = np.full((count, steps, wide, 1), layer.thinness)
+    start = wide * np.arange(count * steps, dtype=np.int64).reshape(count, steps)[:, :-1]
+    first: NDArray[np.int64] = np.add.outer(start, np.arange(wide - 1, dtype=np.int64))
+    quads = np.stack([first, first + 1, first + wide, first + 1, first + wide + 1, first + wide], -1).reshape(-1, 3)
     tangents = np.broadcast_to(tangent[:, :, None], positions.shape)
-    flat = [x.reshape(-1, x.shape[-1]).astype(np.float32) for x in (positions, normals, tangents, uvs, tones)]
+    flat = [x.reshape(-1, x.shape[-1]).astype(np.float32) for x in (positions, normals, tangents, uvs, tones, thinness)]
     return Hair(*flat, triangles=quads.astype(np.int64))
+
+
+def _joined(parts: list[Hair]) -> Hair:
+    """All layers as one mesh, the outermost first, so that they hide the rest early."""
+    parts = parts[::-1]
+    starts = np.cumsum([0] + [len(part.positions) for part in parts])
+    arrays = [
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("positions", "normals", "tangents", "uvs", "tones", "thinness")
+    ]
+    triangles = np.concatenate([part.triangles + start for part, start in zip(parts, starts, strict=False)])
+    return Hair(*arrays, triangles=triangles)

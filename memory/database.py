@@ -21,13 +21,18 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from rapport.memory.tables import SCHEMA_VERSION, Base, SchemaInfo
+from rapport.memory.migrating import upgrade
+from rapport.memory.sealing import Seal, known_seal, new_seal
+from rapport.memory.tables import SchemaInfo
 from rapport.persona.errors import ComponentError, StorageError
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for another one of the same file before it gives up."""
+
+_CACHE_KB = 16_384
+"""Of a connection: holds the upper pages of a million rows, so that reading one vector costs one page."""
 
 
 def default_path() -> Path:
@@ -56,16 +61,19 @@ class Database:
 
     Raises:
         ComponentError: the URL names a driver that is not installed.
-        StorageError: the database cannot be opened, or was written by a newer version.
+        StorageError: the database cannot be opened, was written by a newer version, or is sealed with another
+            passphrase.
     """
 
-    def __init__(self, model: str | None) -> None:
+    def __init__(self, model: str | None, passphrase: str | None = None) -> None:
         self.url = database_url(model)
         self.name = self.url.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.is_file = self.is_sqlite and self.url.database not in (None, "", ":memory:")
         if self.is_file:
             self.name = str(self.url.database)
+        # Threads of one process queue here rather than poll for SQLite's own lock.
+        self._writing = threading.RLock()
         # All threads share the one connection that holds a database in memory, so they take turns.
         self._turn = nullcontext() if self.is_file or not self.is_sqlite else threading.RLock()
         self._engine = self._create_engine()
@@ -73,7 +81,8 @@ class Database:
         with self.errors_explained():
             if self.is_file:
                 _create_private(Path(self.name))
-            self._create_tables()
+            self.seal = self._open(passphrase)
+        """What stands between texts and their fields."""
 
     @contextmanager
     def reading(self) -> Generator[Session]:
@@ -86,7 +95,7 @@ class Database:
 
         A transaction that lost a race with another process over the same new row is tried once more.
         """
-        with self._turn, self.errors_explained():
+        with self._writing, self._turn, self.errors_explained():
             try:
                 return self._transaction(work)
             except IntegrityError:
@@ -150,21 +159,18 @@ class Database:
             event.listen(engine, "begin", _begin)
         return engine
 
-    def _create_tables(self) -> None:
-        def create(session: Session) -> int:
-            Base.metadata.create_all(session.connection())
-            info = session.get(SchemaInfo, 1)
-            if info is None:
-                info = SchemaInfo(id=1, version=SCHEMA_VERSION)
-                session.add(info)
-            return info.version
+    def _open(self, passphrase: str | None) -> Seal:
+        """Bring the tables up to date, and find out how the fields are sealed."""
 
-        version = self._transaction(create)
-        if version > SCHEMA_VERSION:
-            raise StorageError(
-                f"{self.name} was written by a newer Rapport (schema {version}, this one knows {SCHEMA_VERSION}); "
-                "upgrade with: pip install -U rapport-agent"
-            )
+        def work(session: Session) -> Seal:
+            is_new = upgrade(session.connection(), self.name)
+            info = session.get_one(SchemaInfo, 1)
+            if is_new:
+                seal, info.salt, info.proof = new_seal(passphrase)
+                return seal
+            return known_seal(self.name, passphrase, info.salt, info.proof)
+
+        return self._transaction(work)
 
 
 def _create_private(path: Path) -> None:
@@ -181,6 +187,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA secure_delete = ON")
+    cursor.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
     # A commit is on disk when it returns, even through a power cut.
     cursor.execute("PRAGMA synchronous = FULL")
     deadline_s = time.monotonic() + BUSY_TIMEOUT_S

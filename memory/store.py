@@ -1,50 +1,99 @@
-"""The agent's long-term memory: turns go in as they were heard, and similar ones come to mind again.
+"""The agent's long-term memory: turns go in as they were heard, and those that matter now come to mind again.
 
-`SqlMemory` keeps them in SQLite or any database that SQLAlchemy reaches; `NoMemory` keeps nothing.
+`SqlMemory` keeps them in SQLite, PostgreSQL or any database that SQLAlchemy reaches; `NoMemory` keeps nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import secrets
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
-import numpy as np
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.orm import Session
 
+from rapport.memory import exporting, words
 from rapport.memory.database import Database
+from rapport.memory.digest import digest, undigested, undo
 from rapport.memory.embedding import Embedder, MiniLMEmbedder
-from rapport.memory.records import Exchange, MemoryCapabilities, TurnRecord
-from rapport.memory.tables import Affect, Conversation, Person, Turn
+from rapport.memory.recalling import Query, Recaller, facts_of, turn_count
+from rapport.memory.records import Closeness, Episode, Fact, MemoryCapabilities, Recollection, TurnRecord
+from rapport.memory.sealing import KEY_VARIABLE
+from rapport.memory.tables import Affect, Conversation, EpisodeRow, Person, RapportRow, Turn
+from rapport.persona.affect import VAD
+from rapport.persona.errors import StorageError
 
-_EMBEDDING_DTYPE = np.dtype("<f4")
+_DIGESTED_BEFORE_RECALL = 16
+"""Turns of the person that recall waits for, if they have not been digested yet; the rest follows in its own time."""
+_FAMILIAR_TURNS = 60
+"""After so many turns a person is half familiar."""
 
 
 class SqlMemory:
-    """Turns in a database, recalled by the cosine similarity of what the person said (exact search).
+    """Turns in a database, recalled by meaning, words, recency, importance and mood (see `rapport.memory.scoring`).
 
     `model` is a path, `:memory:`, an SQLAlchemy URL (`postgresql+psycopg://...`), or None for a file in the user's data
-    folder. Threads, event loops and, except for `:memory:`, processes may share one database.
+    folder. Threads, event loops and, except for `:memory:`, processes may share one database. Where the environment has
+    RAPPORT_MEMORY_KEY, a new database is encrypted with it (see `rapport.memory.sealing`).
 
     Raises:
         ComponentError: a driver or the embedding model is not installed, or the URL is none.
         StorageError: the database cannot be opened; methods raise it as well, and then nothing is half-written.
     """
 
-    def __init__(self, model: str | None = None, *, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, model: str | None = None, *, embedder: Embedder | None = None, passphrase: str | None = None
+    ) -> None:
         self._embedder = embedder or MiniLMEmbedder()
-        self._database = Database(model)
+        self._database = Database(model, passphrase or os.environ.get(KEY_VARIABLE) or None)
         in_memory = self._database.is_sqlite and not self._database.is_file
-        self.capabilities = MemoryCapabilities(persistent=not in_memory, semantic=True)
+        encrypted = self._database.seal.encrypts
+        self._pgvector = not encrypted and self._has_pgvector()
+        self.recaller = Recaller(self._database, pgvector=self._pgvector)
+        self._digesting = threading.Lock()
+        self._worker: ThreadPoolExecutor | None = None
+        self._work: Future[None] | None = None
+        self.capabilities = MemoryCapabilities(persistent=not in_memory, semantic=True, encrypted=encrypted)
 
     async def remember(self, record: TurnRecord) -> None:
-        """Keep a turn; it is on disk on return. The same person, session and turn again replaces what was there."""
+        """Keep a turn; it is on disk on return. The same person, session and turn again replaces what was there.
+
+        Its vector, words and facts are made afterwards, on a thread of their own; recall waits for them.
+        """
         await asyncio.to_thread(self._remember, record)
 
-    async def recall(self, text: str, *, person_id: str, limit: int) -> Sequence[Exchange]:
-        """Up to `limit` exchanges whose person's words mean what `text` means, best first, of this person only."""
-        return await asyncio.to_thread(self._recall, text, person_id, limit)
+    async def recall(self, text: str, *, person_id: str, limit: int, mood: VAD | None = None) -> Sequence[Recollection]:
+        """Up to `limit` exchanges that matter for `text`, best first, of this person only, with the reasons.
+
+        `mood` is how the person feels now: what they felt likewise comes to mind more easily.
+        """
+        return await asyncio.to_thread(self._recall, text, person_id, limit, mood)
+
+    async def settle(self) -> None:
+        """Return once every turn has been digested, in whichever process it was stored."""
+        await asyncio.to_thread(self._settle)
+
+    async def facts(self, person_id: str, *, superseded: bool = False) -> Sequence[Fact]:
+        """What the person said of themselves, oldest first; with what no longer holds, if that is wanted."""
+        return await asyncio.to_thread(self._facts, person_id, superseded)
+
+    async def episodes(self, person_id: str) -> Sequence[Episode]:
+        """The person's conversations in short, oldest first."""
+        return await asyncio.to_thread(self._episodes, person_id)
+
+    async def closeness(self, person_id: str) -> Sequence[Closeness]:
+        """How well each persona knows the person."""
+        return await asyncio.to_thread(self._closeness, person_id)
+
+    async def people(self) -> dict[str, int]:
+        """Everybody of whom something is kept, with the number of their turns."""
+        return await asyncio.to_thread(self._people)
 
     async def export(self, person_id: str) -> dict[str, Any]:
         """Everything kept about a person, ready for JSON; no conversations when nothing is kept."""
@@ -59,89 +108,173 @@ class SqlMemory:
         return await asyncio.to_thread(self._erase, person_id)
 
     def close(self) -> None:
-        """Close the connections that are open; another call opens them again."""
+        """Finish what is being digested, and close the connections; another call opens them again."""
+        if self._worker is not None:
+            self._worker.shutdown(wait=True)
+            self._worker = None
         self._database.close()
 
+    # ------------------------------------------------------------------------------------------------------- turns
+
     def _remember(self, record: TurnRecord) -> None:
-        exchange = record.exchange
-        said = _storable(exchange.person)
-        embedding = self._embedder.embed([said])[0].astype(_EMBEDDING_DTYPE).tobytes() if said.strip() else None
+        exchange, seal = record.exchange, self._database.seal
+        said, answered = _storable(exchange.person), _storable(exchange.agent)
+        affect = _affect(record)
 
         def work(session: Session) -> None:
-            conversation = _conversation(session, record)
-            turn = session.scalar(
-                select(Turn).where(Turn.conversation_id == conversation.id, Turn.turn == exchange.turn)
-            )
-            if turn is None:
-                turn = Turn(conversation=conversation, turn=exchange.turn, affect=Affect())
-                session.add(turn)
-            turn.said_at = record.said_at
-            turn.person_text, turn.agent_text = said, _storable(exchange.agent)
-            turn.embedding = embedding
-            _fill_affect(turn.affect, record)
+            conversation_id, key = _conversation(session, record)
+            known = session.execute(
+                select(Turn.id, Turn.person_text, Turn.digested).where(
+                    Turn.conversation_id == conversation_id, Turn.turn == exchange.turn
+                )
+            ).one_or_none()
+            values = {"said_at": record.said_at, "agent_text": seal.text(answered), "risk": record.risk}
+            if known is None:
+                made = insert(Turn).values(
+                    conversation_id=conversation_id, turn=exchange.turn, person_text=seal.text(said), **values
+                )
+                turn_id = session.execute(made.returning(Turn.id)).scalar_one()
+                session.execute(insert(Affect).values(turn_id=turn_id, **affect))
+                return
+            if seal.opened_text(known.person_text) != said:
+                if known.digested:
+                    undo(session, self._database, known.id, key, known.person_text)
+                values |= {"person_text": seal.text(said), "digested": 0}
+            session.execute(update(Turn).where(Turn.id == known.id).values(**values))
+            session.execute(update(Affect).where(Affect.turn_id == known.id).values(**affect))
 
         self._database.write(work)
+        self._wake()
 
-    def _recall(self, text: str, person_id: str, limit: int) -> list[Exchange]:
-        text = _storable(text)
+    def _wake(self) -> None:
+        """Have a thread digest what waits, unless one is about to."""
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, "rapport-memory")
+        if self._work is None or self._work.done() or self._work.running():
+            with suppress(RuntimeError):  # the interpreter is shutting down: the next process will do it
+                self._work = self._worker.submit(self._digest_all)
+
+    def _digest_all(self) -> None:
+        # What fails now (a locked file, a full disk) waits for the next turn, recall or process.
+        with suppress(StorageError):
+            while self._digest(None, 64) and threading.main_thread().is_alive():
+                pass
+
+    def _digest(self, person_id: str | None, limit: int) -> int:
+        """Digest up to `limit` turns that wait, of one person or of all; returns how many there were."""
+        with self._database.reading() as session:
+            waiting = undigested(session, person_id, limit)
+        for done, turn_id in enumerate(waiting):
+            if person_id is None and not threading.main_thread().is_alive():
+                return done
+            with self._digesting:
+                digest(self._database, self._embedder, turn_id, pgvector=self._pgvector)
+        return len(waiting)
+
+    def _settle(self) -> None:
+        while self._digest(None, 256):
+            pass
+
+    # ------------------------------------------------------------------------------------------------------ asking
+
+    def _recall(self, text: str, person_id: str, limit: int, mood: VAD | None) -> list[Recollection]:
+        text, person_id = _storable(text), _storable(person_id)
         if not text.strip() or limit <= 0:
             return []
-        query = self._embedder.embed([text])[0]
+        self._catch_up(person_id)
+        query = Query(text, self._embedder.embed([text])[0], person_id, limit, mood)
         with self._database.reading() as session:
-            rows = session.execute(
-                select(Turn.id, Turn.embedding)
-                .join(Turn.conversation)
-                .where(Conversation.person_id == _storable(person_id), Turn.embedding.is_not(None))
-            ).all()
-            # A vector of another length was made by another embedding model and cannot be compared.
-            size = query.size * _EMBEDDING_DTYPE.itemsize
-            known = [(id_, vector) for id_, vector in rows if vector is not None and len(vector) == size]
-            if not known:
-                return []
-            vectors = np.frombuffer(b"".join(vector for _, vector in known), _EMBEDDING_DTYPE).reshape(len(known), -1)
-            order = np.argsort(-(vectors @ query), kind="stable")[:limit]
-            best = [known[int(i)][0] for i in order]
-            turns = session.scalars(
-                select(Turn).where(Turn.id.in_(best)).options(joinedload(Turn.conversation), joinedload(Turn.affect))
+            return self.recaller.recall(session, query)
+
+    def _catch_up(self, person_id: str) -> None:
+        with suppress(StorageError):  # what cannot be written now can be recalled later; the rest is there
+            self._digest(person_id, _DIGESTED_BEFORE_RECALL)
+
+    def _facts(self, person_id: str, superseded: bool) -> list[Fact]:
+        person_id = _storable(person_id)
+        self._catch_up(person_id)
+        with self._database.reading() as session:
+            return facts_of(session, self._database, person_id, superseded=superseded)
+
+    def _episodes(self, person_id: str) -> list[Episode]:
+        self._catch_up(_storable(person_id))
+        with self._database.reading() as session:
+            return self._episodes_in(session, _storable(person_id))
+
+    def _episodes_in(self, session: Session, person_id: str) -> list[Episode]:
+        rows = session.execute(
+            select(EpisodeRow, Conversation)
+            .join(Conversation, Conversation.id == EpisodeRow.conversation_id)
+            .where(Conversation.person_id == person_id)
+            .order_by(Conversation.id)
+        )
+        opened = self._database.seal.opened_text
+        return [
+            Episode(
+                talk.session, talk.persona, talk.started_at, row.turns, opened(row.summary),
+                tuple((str(label), float(valence)) for label, valence in json.loads(row.arc)),
             )
-            exchanges = {turn.id: _exchange(turn) for turn in turns}
-        return [exchanges[id_] for id_ in best]
+            for row, talk in rows
+        ]  # fmt: skip
+
+    def _closeness(self, person_id: str) -> list[Closeness]:
+        self._catch_up(_storable(person_id))
+        with self._database.reading() as session:
+            return _closeness_in(session, _storable(person_id))
+
+    def _people(self) -> dict[str, int]:
+        query = (
+            select(Person.id, func.count(Turn.id))
+            .outerjoin(Conversation, Conversation.person_id == Person.id)
+            .outerjoin(Turn, Turn.conversation_id == Conversation.id)
+            .group_by(Person.id)
+            .order_by(Person.id)
+        )
+        with self._database.reading() as session:
+            return {person_id: count for person_id, count in session.execute(query)}
 
     def _export(self, person_id: str) -> dict[str, Any]:
+        name = _storable(person_id)
+        self._catch_up(name)
         with self._database.reading() as session:
-            conversations = session.scalars(
-                select(Conversation)
-                .where(Conversation.person_id == _storable(person_id))
-                .order_by(Conversation.id)
-                .options(selectinload(Conversation.turns).joinedload(Turn.affect))
-            )
             return {
                 "person_id": person_id,
-                "conversations": [
-                    {
-                        "session": conversation.session,
-                        "persona": conversation.persona,
-                        "started_at": conversation.started_at,
-                        "turns": [_exported(turn) for turn in conversation.turns],
-                    }
-                    for conversation in conversations
-                ],
+                "conversations": exporting.conversations(session, self._database.seal, name),
+                "episodes": [exporting.episode(told) for told in self._episodes_in(session, name)],
+                "facts": [exporting.fact(f) for f in facts_of(session, self._database, name, superseded=True)],
+                "rapport": [exporting.closeness(told) for told in _closeness_in(session, name)],
             }
 
     def _erase(self, person_id: str) -> int:
         def work(session: Session) -> int:
-            person = session.get(Person, _storable(person_id))
+            person = session.execute(
+                select(Person.id, Person.key).where(Person.id == _storable(person_id))
+            ).one_or_none()
             if person is None:
                 return 0
-            count = session.scalar(
-                select(func.count(Turn.id)).join(Turn.conversation).where(Conversation.person_id == person.id)
-            )
-            session.delete(person)
-            return count or 0
+            count = turn_count(session, person.id)
+            if not self._database.seal.encrypts:
+                digested = select(Turn.id, Turn.person_text).join(Turn.conversation)
+                digested = digested.where(Conversation.person_id == person.id, Turn.digested == 1)
+                for turn_id, said in session.execute(digested).all():
+                    if said.strip():
+                        words.remove(session, turn_id, person.key, said)
+                words.compact(session)
+            session.execute(delete(Person).where(Person.id == person.id))
+            self.recaller.index.forget(person.key)
+            return count
 
-        count = self._database.write(work)
-        self._database.scrub()
+        with self._digesting:
+            count = self._database.write(work)
+            self._database.scrub()
         return count
+
+    def _has_pgvector(self) -> bool:
+        if self._database.url.get_backend_name() != "postgresql":
+            return False
+        column = "SELECT 1 FROM information_schema.columns WHERE table_name = 'vectors' AND column_name = 'meaning'"
+        with self._database.reading() as session:
+            return session.execute(text(column)).scalar() is not None
 
 
 class NoMemory:
@@ -155,59 +288,52 @@ class NoMemory:
     async def remember(self, record: TurnRecord) -> None:
         """Forget the turn at once."""
 
-    async def recall(self, text: str, *, person_id: str, limit: int) -> Sequence[Exchange]:
+    async def recall(self, text: str, *, person_id: str, limit: int, mood: VAD | None = None) -> Sequence[Recollection]:
         """Nothing."""
         return ()
 
     async def export(self, person_id: str) -> dict[str, Any]:
         """What is kept: nothing."""
-        return {"person_id": person_id, "conversations": []}
+        return {"person_id": person_id, "conversations": [], "episodes": [], "facts": [], "rapport": []}
 
     async def erase(self, person_id: str) -> int:
         """Nothing was there to delete: 0."""
         return 0
 
 
-def _conversation(session: Session, record: TurnRecord) -> Conversation:
-    """The stored conversation that the turn belongs to, made when this is its first."""
+def _conversation(session: Session, record: TurnRecord) -> tuple[int, int]:
+    """Id of the stored conversation that the turn belongs to, made when this is its first, and the person's key."""
     person_id, name = _storable(record.person_id), _storable(record.exchange.session)
-    found = session.scalar(
-        select(Conversation).where(Conversation.person_id == person_id, Conversation.session == name)
-    )
+    found = session.execute(
+        select(Conversation.id, Person.key)
+        .join(Conversation.person)
+        .where(Conversation.person_id == person_id, Conversation.session == name)
+    ).one_or_none()
     if found is not None:
-        return found
-    if session.get(Person, person_id) is None:
-        session.add(Person(id=person_id))
-    made = Conversation(person_id=person_id, session=name, persona=_storable(record.persona), started_at=record.said_at)
-    session.add(made)
-    session.flush()
-    return made
+        return found.id, found.key
+    key = session.execute(select(Person.key).where(Person.id == person_id)).scalar()
+    if key is None:
+        key = secrets.randbits(62)
+        session.execute(insert(Person).values(id=person_id, key=key, revision=0))
+    made = insert(Conversation).values(
+        person_id=person_id, session=name, persona=_storable(record.persona), started_at=record.said_at
+    )
+    return session.execute(made.returning(Conversation.id)).scalar_one(), key
 
 
-def _fill_affect(affect: Affect, record: TurnRecord) -> None:
-    affect.person_emotion, affect.agent_emotion = record.exchange.person_emotion, record.agent_emotion
-    affect.person_valence, affect.person_arousal, affect.person_dominance = record.person_vad.as_tuple()
-    affect.agent_valence, affect.agent_arousal, affect.agent_dominance = record.agent_vad.as_tuple()
-    affect.mood_valence, affect.mood_arousal, affect.mood_dominance = record.agent_mood.as_tuple()
+def _affect(record: TurnRecord) -> dict[str, Any]:
+    felt = {"person": record.person_vad, "agent": record.agent_vad, "mood": record.agent_mood}
+    axes = ("valence", "arousal", "dominance")
+    numbers = {f"{whose}_{axis}": getattr(vad, axis) for whose, vad in felt.items() for axis in axes}
+    return {"person_emotion": record.exchange.person_emotion, "agent_emotion": record.agent_emotion, **numbers}
 
 
-def _exchange(turn: Turn) -> Exchange:
-    return Exchange(turn.person_text, turn.agent_text, turn.affect.person_emotion, turn.conversation.session, turn.turn)
-
-
-def _exported(turn: Turn) -> dict[str, Any]:
-    affect = turn.affect
-    return {
-        "turn": turn.turn,
-        "said_at": turn.said_at,
-        "person": turn.person_text,
-        "person_emotion": affect.person_emotion,
-        "person_vad": [affect.person_valence, affect.person_arousal, affect.person_dominance],
-        "agent": turn.agent_text,
-        "agent_emotion": affect.agent_emotion,
-        "agent_vad": [affect.agent_valence, affect.agent_arousal, affect.agent_dominance],
-        "agent_mood": [affect.mood_valence, affect.mood_arousal, affect.mood_dominance],
-    }
+def _closeness_in(session: Session, person_id: str) -> list[Closeness]:
+    rows = session.scalars(select(RapportRow).where(RapportRow.person_id == person_id).order_by(RapportRow.persona))
+    return [
+        Closeness(row.persona, row.turns, 1 - 0.5 ** (row.turns / _FAMILIAR_TURNS), row.warmth, row.disclosure)
+        for row in rows
+    ]
 
 
 def _storable(text: str) -> str:

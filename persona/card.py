@@ -7,7 +7,7 @@ baseline_mood: {valence: 0.3, arousal: -0.2, dominance: 0.1}
 goals: [rest, family, feelings]
 manner: Speaks in short, warm sentences.
 voice: {styles: {jf_alpha: 1.0}}
-face: {head: female}
+face: {age: 45, gender: 0, ancestry: {european: 3, african: 1}, shape: {lip_fullness: 0.3}, hair_style: long}
 
 The Big Five may also be given as the ten answers of a questionnaire, `big_five: {tipi: [5, 2, 6, 1, 6, 3, 7, 2, 6,
 2]}` or `{bfi10: [...]}`, or as levels, `big_five: {levels: {neuroticism: high, openness: low}}`.
@@ -18,10 +18,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from rapport.persona.affect import VAD
@@ -79,13 +88,64 @@ class VoiceCard(_Card):
     rate_scale: float = Field(default=1.0, ge=0.5, le=2.0)
 
 
+FACE_SLIDERS: tuple[str, ...] = (
+    "face_width", "face_length", "face_roundness", "fullness", "forehead_height", "jaw_width", "chin_length",
+    "chin_forward", "chin_width", "cheekbones", "nose_width", "nose_length", "nose_bridge", "nose_tip", "eye_size",
+    "eye_spacing", "eye_slant", "eye_opening", "brow_height", "lip_fullness", "mouth_width", "mouth_curve", "ear_size",
+    "neck_width",
+)  # fmt: skip
+"""Names of the local shapes that a face can be told apart by; each goes from -1 (less, lower, narrower) to 1."""
+
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+Portion = Annotated[float, Field(ge=0, le=1)]
+
+
+def _known_sliders(value: dict[str, float]) -> dict[str, float]:
+    for name in value:
+        if name not in FACE_SLIDERS:
+            raise PydanticCustomError(
+                "slider",
+                "no slider is called {name}; choose from {all}",
+                {"name": name, "all": ", ".join(FACE_SLIDERS)},
+            )
+    return value
+
+
+class Ancestry(_Card):
+    """Where a face's ancestors lived, in parts that need not add up to 1."""
+
+    african: float = Field(default=0.0, ge=0, le=1e6)
+    asian: float = Field(default=0.0, ge=0, le=1e6)
+    european: float = Field(default=0.0, ge=0, le=1e6)
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.african + self.asian + self.european <= 0:
+            raise PydanticCustomError("ancestry", "give at least one of african, asian, european a part above 0")
+        return self
+
+
 class FaceCard(_Card):
     """How the persona looks. Colours are `#rrggbb`."""
 
-    head: str = "female"
-    skin: str = Field(default="#c88a6a", pattern=r"^#[0-9a-fA-F]{6}$")
-    eyes: str = Field(default="#5a7d8c", pattern=r"^#[0-9a-fA-F]{6}$")
-    hair: str = Field(default="#3a2416", pattern=r"^#[0-9a-fA-F]{6}$")
+    age: float = Field(default=32.0, ge=18, le=80)
+    """Years."""
+    gender: Portion = 0.0
+    """Expression of gender in the bones and the skin, from 0, feminine, to 1, masculine."""
+    ancestry: Ancestry = Field(default_factory=lambda: Ancestry(african=0.15, asian=0.15, european=0.7))
+    shape: Annotated[dict[str, Annotated[float, Field(ge=-1, le=1)]], AfterValidator(_known_sliders)] = Field(
+        default_factory=dict[str, float]
+    )
+    """Sliders of FACE_SLIDERS, each in [-1, 1]; those left out rest at 0."""
+    skin: Colour = "#c88a6a"
+    eyes: Colour = "#5a7d8c"
+    hair: Colour = "#3a2416"
+    cloth: Colour = "#3a5c66"
+    hair_style: Literal["long", "bob", "short", "bald"] = "long"
+    brows: Portion = 0.5
+    """From thin and sparse to thick and dense."""
+    stubble: Portion = 0.0
+    """The shadow of a beard."""
 
 
 class Persona(_Card):

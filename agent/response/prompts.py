@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from rapport.agent.response.feelings import Tone, felt_in_words
 from rapport.agent.response.plan import Reading
+from rapport.agent.safety.quoting import bare, quoted
 from rapport.agent.stages import ReplyRequest
-from rapport.memory.records import Exchange
 from rapport.persona.card import Persona
 
 _EXAMPLES: Mapping[Tone, Sequence[tuple[str, str, str]]] = {
@@ -82,7 +82,7 @@ def small_model_system(persona: Persona) -> str:
     """The part of the small model's prompt that a persona's every turn shares."""
     return (
         f"You are {persona.name.capitalize()}, a computer program that listens to people. "
-        f"{shortened(persona.manner or 'Calm and warm.', 160)} You answer in two short sentences about what the "
+        f"{bare(persona.manner or 'Calm and warm.', 160)} You answer in two short sentences about what the "
         f"person said, "
         "and you end with one gentle question about it. You never talk about yourself."
     )
@@ -111,9 +111,5 @@ def _note(request: ReplyRequest, reading: Reading) -> str:
         f"Aim: {_AIMS.get(reading.plan.strategy, reading.plan.goal)}."
     )
     if request.recalled:
-        note += f' Earlier they told you: "{_quotable(request.recalled[0], 120)}"'
+        note += f" Earlier they told you: {quoted(request.recalled[0].person, 120)}"
     return note
-
-
-def _quotable(exchange: Exchange, characters: int) -> str:
-    return shortened(exchange.person, characters).replace('"', "'")

@@ -16,7 +16,6 @@ from rapport.agent.response.filters import objection
 from rapport.agent.response.plan import Reading, read
 from rapport.agent.response.prompts import small_model_prompt
 from rapport.agent.response.rules import Writer
-from rapport.agent.response.safety import crisis_reply, is_crisis
 from rapport.agent.stages import EmpathyPlan, ReplyRequest, ResponderCapabilities
 from rapport.persona.errors import StageError
 
@@ -53,10 +52,6 @@ class SmolLM2Responder:
         reading = read(request)
         yield reading.plan
         writer = Writer(request, reading)
-        if is_crisis(request.text):
-            for sentence in crisis_reply():
-                yield sentence
-            return
         if writer.fixed_kind:
             for sentence in writer.sentences():
                 yield sentence
@@ -140,9 +135,9 @@ class LangChainResponder:
         An answer that is no chain is asked for once more. Raises StageError when that fails too, or the model does.
         """
         reading = read(request)
-        if is_crisis(request.text) or reading.kind == "nothing":
+        if reading.kind == "nothing":
             yield reading.plan
-            for sentence in crisis_reply() if is_crisis(request.text) else Writer(request, reading).sentences():
+            for sentence in Writer(request, reading).sentences():
                 yield sentence
             return
         messages = chain_prompt(request, reading)

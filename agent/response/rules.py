@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Sequence
 
 from rapport.agent.response.feelings import degree, family, felt_in_words, person_word, situation_word
 from rapport.agent.response.plan import Reading, read
-from rapport.agent.response.safety import crisis_reply, is_crisis
 from rapport.agent.response.turning import capitalised
 from rapport.agent.response.words import phrases
 from rapport.agent.stages import EmpathyPlan, ReplyRequest, ResponderCapabilities
@@ -155,6 +154,5 @@ class RuleResponder:
         """The plan, then the reply sentence by sentence."""
         reading = read(request)
         yield reading.plan
-        sentences = crisis_reply() if is_crisis(request.text) else Writer(request, reading).sentences()
-        for sentence in sentences:
+        for sentence in Writer(request, reading).sentences():
             yield sentence

@@ -152,6 +152,19 @@ def emodb(file: Clips, emotion: Voice = "whisper-emotion", unheard: Unheard = Fa
 
 
 @eval_app.command()
+def fer2013(
+    file: Annotated[Path, typer.Option(help="An npz with images (n, 48, 48), labels and their names.")],
+    emotion: Annotated[str, typer.Option(help="The component that reads faces, with its model.")] = "face",
+    json: Json = None,
+) -> None:
+    """Seven expressions in small grey pictures: FER2013."""
+    from rapport.apps.evaluate import faces
+
+    _check(json)
+    _tell(faces.fer2013(file, emotion), json)
+
+
+@eval_app.command()
 def openset(
     file: File,
     found: Annotated[Path, typer.Option(help="The labels to judge, a CSV of the same columns.")],
@@ -164,6 +177,22 @@ def openset(
 
     _check(json)
     _tell(run(file, found, wheels, level), json)
+
+
+@eval_app.command()
+def safety(
+    file: Annotated[Path, typer.Option(help="Cases as JSON lines: text, and level none, concern or crisis.")],
+    part: Annotated[str | None, typer.Option(help="Only cases with this part; all by default.")] = None,
+    json: Json = None,
+) -> None:
+    """How well the safety guard tells danger from figures of speech."""
+    from rapport.apps.evaluate.safety import safety as run
+
+    _check(json)
+    report = run(file, part)
+    report.show()
+    if json is not None:
+        report.write(json)
 
 
 @eval_app.command()

@@ -26,6 +26,7 @@ SHAPE: dict[str, Any] = {
     "persona": str,
     "seed": int,
     "heard": {"text": str, "words": TIMED, "language": str},
+    "risk": type(None),
     "perceived": {
         "modalities": {"text": ESTIMATE, "voice": ESTIMATE, "face": ESTIMATE},
         "fused": ESTIMATE,
@@ -36,6 +37,7 @@ SHAPE: dict[str, Any] = {
         "smoothed": {"vad": VAD, "sd": VAD},
     },
     "felt": {"before": AFFECT, "after": AFFECT, "because": dict},
+    "recalled": list,
     "plan": {"event": str, "emotion": str, "cause": str, "goal": str, "strategy": str},
     "reply": {
         "text": str,

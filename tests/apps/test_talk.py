@@ -16,7 +16,7 @@ import pytest
 from rapport.agent import Agent, AgentConfig, StageConfig, Utterance
 from rapport.agent import events as ev
 from rapport.apps.talk import talk
-from rapport.avatar.head import lip_gap, load_head
+from rapport.avatar.head import head_of, lip_gap
 from rapport.persona.card import shipped_personas
 from rapport.persona.errors import ComponentError
 from rapport.speech.files import read_audio, write_wav
@@ -118,7 +118,7 @@ def test_lips_are_closed_on_every_p_b_and_m(persona: str) -> None:
     ), seed=3)  # fmt: skip
     reply = agent.say(Utterance(audio=read_audio(CLIPS / "anger.flac")))
     assert reply.track is not None
-    gap = lip_gap(load_head(agent.persona.face.head), reply.track.weights)
+    gap = lip_gap(head_of(agent.persona.face), reply.track.weights)
     frame_s = reply.track.start_s + np.arange(len(reply.track)) / reply.track.frame_rate_hz
     phonemes = [p for clause in reply.trace.reply.clauses for p in clause.phonemes]
     closures = [p for p in phonemes if p.symbol in "pbm"]
@@ -134,7 +134,7 @@ def test_without_a_gpu_the_voice_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
     def no_adapter(model: str | None) -> Any:
         raise ComponentError("no Vulkan adapter found; on Debian: apt install mesa-vulkan-drivers")
 
-    monkeypatch.setattr("rapport.avatar.renderer._choose_adapter", no_adapter)
+    monkeypatch.setattr("rapport.avatar.renderer.choose_adapter", no_adapter)
     monkeypatch.setattr("rapport.agent.registry.shared_pool._instances", {})
     out = tmp_path / "reply.mp4"
     with pytest.raises(ComponentError, match=r"reply\.wav holds the voice alone"):

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from rapport.avatar import animation
 from rapport.avatar.animation import FRAME_RATE_HZ, EnergyAnimator, VisemeAnimator, frames_of
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, AnimatorCapabilities
-from rapport.avatar.head import head_names, lip_gap, load_head
+from rapport.avatar.head import head_of, lip_gap
 from rapport.avatar.visemes import LIPS_APART
 from rapport.persona.affect import EKMAN7, VAD, AffectState
+from rapport.persona.card import load_persona, shipped_personas
 from rapport.persona.errors import ComponentError, StageError
 from rapport.speech.audio import Audio, Phoneme, SpokenClause
 
@@ -146,8 +147,8 @@ CLOSED, OPENED = 0.005, 0.04
 """Fractions of the mouth's width (about 5 cm): a quarter of a millimetre apart at most, 2 mm at least."""
 
 
-@pytest.mark.parametrize("head_name", head_names())
-async def test_lips_touch_on_every_p_b_m_and_part_on_vowels_whatever_the_feeling(head_name):
+@pytest.mark.parametrize("persona", shipped_personas())
+async def test_lips_touch_on_every_p_b_m_and_part_on_vowels_whatever_the_feeling(persona):
     """On the mesh that is drawn."""
     shut, opened, vowels = [], [], []
     for i, vad in enumerate((*EXTREMES, *EMOTIONS)):
@@ -159,7 +160,7 @@ async def test_lips_touch_on_every_p_b_m_and_part_on_vowels_whatever_the_feeling
                 frames = track.weights[int(phoneme.start_s * 25) : int(phoneme.end_s * 25) + 2]
                 opened.append(frames[np.argmax(frames[:, BLENDSHAPE_INDEX["jawOpen"]])])
                 vowels.append((phoneme.symbol, vad))
-    head = load_head(head_name)
+    head = head_of(load_persona(persona).face)
     assert len(shut) > 60
     assert lip_gap(head, np.array(shut)).max() <= CLOSED
     gap = lip_gap(head, np.array(opened))

@@ -141,9 +141,11 @@ async def test_export_is_complete_json() -> None:
         "agent_emotion": "joy",
         "agent_vad": [0.3, 0.0, 0.0],
         "agent_mood": [0.0, 0.1, 0.2],
+        "risk": None,
     }
     assert [turn["turn"] for turn in conversation["turns"]] == [0, 1]
-    assert await memory.export("nobody") == {"person_id": "nobody", "conversations": []}
+    nothing = {"person_id": "nobody", "conversations": [], "episodes": [], "facts": [], "rapport": []}
+    assert await memory.export("nobody") == nothing
 
 
 async def test_erase_leaves_no_byte_of_the_words_and_keeps_other_people(path: Path) -> None:
@@ -358,7 +360,8 @@ async def test_no_memory_keeps_nothing() -> None:
     memory = NoMemory()
     await memory.remember(record("hello"))
     assert list(await memory.recall("hello", person_id="ann", limit=5)) == []
-    assert await memory.export("ann") == {"person_id": "ann", "conversations": []}
+    nothing = {"person_id": "ann", "conversations": [], "episodes": [], "facts": [], "rapport": []}
+    assert await memory.export("ann") == nothing
     assert await memory.erase("ann") == 0
     assert not memory.capabilities.persistent
 

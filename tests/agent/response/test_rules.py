@@ -92,10 +92,6 @@ async def test_it_says_that_it_is_a_machine(asked, answer) -> None:
         assert "program" in (await answer(RuleResponder().respond(asked("Are you human?", manner=manner))))[1]
 
 
-async def test_a_crisis_is_met_with_help(asked, answer) -> None:
-    assert "emergency" in (await answer(RuleResponder().respond(asked("I want to kill myself", "sadness"))))[1]
-
-
 async def test_it_does_not_repeat_its_last_turns(asked, answer) -> None:
     history: list[Exchange] = []
     for _ in range(4):

@@ -39,8 +39,8 @@ No picture is in these files.
 `rapport train face-emotion --data DIR --out DIR --seed {training["seed"]}`. Ridge of {training["ridge"]:g}, temperature
 {calibration["temperature"]:.2f}; ridge, temperature and the expected errors are chosen by models that leave out a third
 of what is learned from. Scores are of {training["folds"]} folds, copies of one picture in one fold, all choices made
-anew inside of each. That this layer and the landmarks are read was chosen before, among some twenty-five combinations of
-layers, by their scores on these same pictures, so the scores are a little too good; other pictures were not read.
+anew inside of each. That this layer and the landmarks are read was chosen before, among some twenty-five combinations
+of layers, by their scores on these same pictures, so the scores are a little too good; other pictures were not read.
 
 ## Scores on pictures not learned from
 

@@ -58,7 +58,8 @@ read as a concern or more.
 {table}
 
 The cases and the rules have one author, who knew the cases of all parts when writing the rules, and settings were
-changed once after the held-out part had been scored, which was then scored again: expect less on strangers' words than any row says.
+changed once after the held-out part had been scored, which was then scored again: expect less on
+strangers' words than any row says.
 
 Everyday talk of people, unfiltered (some of it does tell of real distress). These texts helped to choose the
 thresholds, so the rates are optimistic:

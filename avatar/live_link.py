@@ -129,7 +129,7 @@ def read_csv(path: Path) -> FaceTrack:
         raise InputError(f"{path}: is no Live Link Face CSV, since it is no text") from None
     rows = csv.reader(text.splitlines())
     try:
-        first: list[str] = next(rows, [])
+        first = next(rows, list[str]())
         header = [name.strip().lower() for name in first]
         if header != [name.lower() for name in _HEADER]:
             raise InputError(
@@ -183,7 +183,7 @@ def _regular(times_s: NDArray[np.float64], values: NDArray[np.float64], path: Pa
     rate_hz = _likely_rate(times_s)
     if rate_hz > MAX_FRAME_RATE_HZ:
         raise InputError(f"{path}: its timecodes say {rate_hz:.0f} frames a second; up to {MAX_FRAME_RATE_HZ:.0f} work")
-    places = np.round((times_s - times_s[0]) * rate_hz).astype(np.int64)
+    places: NDArray[np.int64] = np.asarray(np.rint((times_s - times_s[0]) * rate_hz), np.int64)
     grid = np.arange(int(places[-1]) + 1, dtype=np.int64)
     if len(grid) != len(values) or bool(np.any(places != grid)):
         if len(grid) > 20 * len(values):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, bindparam, delete, insert, select, text, update
+from sqlalchemy import bindparam, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from rapport.memory import words
@@ -88,7 +88,8 @@ def undo(session: Session, database: Database, turn_id: int, person_key: int, st
     session.execute(delete(Vector).where(Vector.turn_id == turn_id))
 
 
-def _turn(session: Session, turn_id: int) -> Row[Any] | None:
+def _turn(session: Session, turn_id: int) -> Any:
+    """The turn that waits, a Row of what is read below, or None."""
     return session.execute(
         select(
             Turn.id, Turn.person_text, Turn.said_at, Turn.risk, Turn.conversation_id,
@@ -109,7 +110,7 @@ def _make(embedder: Embedder, said: str, said_at: str, known: Sequence[tuple[str
 
 
 def _store_vector(
-    session: Session, database: Database, row: Row[Any], vector: NDArray[np.float32], *, pgvector: bool
+    session: Session, database: Database, row: Any, vector: NDArray[np.float32], *, pgvector: bool
 ) -> None:
     person_id, key, turn_id = row.person_id, row.key, row.id
     session.execute(update(Person).where(Person.id == person_id).values(revision=Person.revision + 1))
@@ -134,7 +135,7 @@ def _current_facts(person_id: str):
     )
 
 
-def _store_facts(session: Session, database: Database, row: Row[Any], made: _Made) -> None:
+def _store_facts(session: Session, database: Database, row: Any, made: _Made) -> None:
     seal = database.seal
     for fact, vector in zip(made.facts, made.fact_vectors, strict=True):
         known = session.execute(_current_facts(row.person_id)).all()

@@ -188,7 +188,9 @@ def _regular(times_s: NDArray[np.float64], values: NDArray[np.float64], path: Pa
     if len(grid) != len(values) or bool(np.any(places != grid)):
         if len(grid) > 20 * len(values):
             raise InputError(f"{path}: most of its frames are missing; its timecodes jump")
-        values = np.stack([np.interp(grid, (times_s - times_s[0]) * rate_hz, column) for column in values.T], 1)
+        since_s = times_s - times_s[0]
+        filled: list[NDArray[np.float64]] = [np.interp(grid / rate_hz, since_s, column) for column in values.T]
+        values = np.stack(filled, 1)
     return track_of(values, rate_hz, float(times_s[0]))
 
 

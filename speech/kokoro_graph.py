@@ -119,7 +119,7 @@ class _Graph:
         packed = self._constant(
             f"{conv.input[1]}_rows", np.ascontiguousarray(table.transpose(2, 1, 0).reshape(taps * width, -1))
         )
-        middle = self._constant(f"rapport_zero_{zero - 128}", np.array(zero - 128, np.int8))
+        middle = self._constant(f"{conv.output[0]}_zero", np.array(zero - 128, np.int8))
         inputs = [frames, packed, scale, step, offset, middle, *([bias] if bias else [])]
         rows = self._once(nodes, f"{conv.name}_sum", "MatMulIntegerToFloat", inputs, domain="com.microsoft")
         nodes.append(onnx.helper.make_node("Transpose", [rows], [product.output[0]], perm=[0, 2, 1]))

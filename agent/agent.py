@@ -37,6 +37,7 @@ from rapport.agent.safety.guard import Guard
 from rapport.agent.stages import Utterance
 from rapport.agent.turn import Turn
 from rapport.agent.utterance import prepared
+from rapport.avatar.face import FaceTrack
 from rapport.memory.records import Exchange, TurnRecord
 from rapport.persona.affect import AffectState, EmotionEstimate
 from rapport.persona.card import Persona, load_persona
@@ -97,6 +98,8 @@ class Agent:
         self._safety = guard
         self.history: deque[Exchange] = deque(maxlen=self.config.history_turns)
         self.last_reply: ev.Reply | None = None
+        self.face_shown: FaceTrack | None = None
+        """What a listening face showed last, for the next reply to go on from; None where none listens."""
         self.turns = 0
         self._unsaved: deque[TurnRecord] = deque()
         self._last_record: TurnRecord | None = None
@@ -218,6 +221,7 @@ class Agent:
         played_s: Callable[[], float] | None = None,
         endpointer: Endpointer | None = None,
         draw: bool = True,
+        attend: bool = False,
     ) -> AsyncGenerator[ev.Event, None]:
         """Hold a conversation over a stream of microphone frames (float32 mono, 16 kHz, any length).
 
@@ -229,10 +233,13 @@ class Agent:
         `played_s` tells how many seconds of the current reply have been played; without it, playback is taken to run
         since the first clause was handed out, but for the time that it is held. Ends when the frames end and the last
         answer is complete.
+
+        With `attend`, the face goes on between replies (`Attending`, the frames of each piece of sound): it listens,
+        nods, thinks, and moves from there into the reply and back.
         """
         from rapport.agent.listening import listen
 
-        async with aclosing(listen(self, frames, played_s, endpointer, draw)) as stream:
+        async with aclosing(listen(self, frames, played_s, endpointer, draw, attend)) as stream:
             async for event in stream:
                 yield event
 

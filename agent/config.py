@@ -65,6 +65,7 @@ class AgentConfig(_Model):
         default_factory=lambda: (
             StageConfig(use="minilm", budget_s=2),
             StageConfig(use="whisper-emotion", fallback=("prosody",), budget_s=2),
+            StageConfig(use="face", budget_s=2),
         )
     )
     fusion: Stage = _stage("precision", budget_s=1)

@@ -1,10 +1,10 @@
 """What a turn emits: typed events on one stream, for a terminal, a page, a test and a simulation alike.
 
-In a spoken conversation Listening and Hearing tell of the person's voice, at any time; during a reply, Held comes with
-it, and then Resumed or Interrupted. The order within a turn: Heard, Risk where a
-guard found one, Perceived, Felt, Planned, then for each clause
-Clause, Spoken, Face and its Frames, and last Done. Stages overlap, so events of neighbouring clauses interleave;
-`Failed` may stand anywhere, `Interrupted` comes before Done. Times on the *reply clock* count seconds from the first
+In a spoken conversation Listening and Hearing tell of the person's voice, at any time, and Attending shows a face
+between replies; during a reply, Held comes with the voice, and then Resumed or Interrupted. The order within a turn:
+Heard, Risk where a guard found one, Perceived, Felt, Planned, then for each clause Clause, Spoken, Face and its Frames,
+and last Done. Stages overlap, so events of neighbouring clauses interleave; `Failed` may stand anywhere, `Interrupted`
+comes before Done. Times on the *reply clock* count seconds from the first
 sample of the reply's first clause.
 """
 
@@ -53,6 +53,14 @@ class Held:
 @dataclass(frozen=True)
 class Resumed:
     """It was a backchannel or a noise: play the reply on from where it was held."""
+
+
+@dataclass(frozen=True)
+class Attending:
+    """The next frames of a face that listens, thinks or waits, on the clock of the microphone's sound. Show each when
+    it comes; the frames of a reply take over with its first sound and go on from them."""
+
+    track: FaceTrack
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,7 @@ Event: TypeAlias = (
     | Hearing
     | Held
     | Resumed
+    | Attending
     | Refused
     | Heard
     | Risk

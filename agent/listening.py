@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.agent import events as ev
+from rapport.agent.attending import Attention
 from rapport.agent.checks import check_transcript
 from rapport.agent.draft import Draft
 from rapport.agent.outbox import Outbox
@@ -50,9 +51,10 @@ async def listen(
     played_s: Callable[[], float] | None,
     endpointer: Endpointer | None,
     draw: bool,
+    attend: bool,
 ) -> AsyncGenerator[ev.Event, None]:
     """See `Agent.listen`."""
-    listener = _Listener(agent, endpointer or Endpointer(), Playback(agent.clock, played_s), draw)
+    listener = _Listener(agent, endpointer or Endpointer(), Playback(agent.clock, played_s), draw, attend)
     hearing = asyncio.create_task(listener.hear(frames))
     try:
         while (event := await listener.outbox.get()) is not None:
@@ -96,8 +98,12 @@ class _Utterance:
 class _Listener:
     """One conversation: `hear` runs to its end, and everything that happens goes to `outbox`."""
 
-    def __init__(self, agent: Agent, ears: Endpointer, playback: Playback, draw: bool) -> None:
+    def __init__(self, agent: Agent, ears: Endpointer, playback: Playback, draw: bool, attend: bool) -> None:
         self.outbox = Outbox(agent.config.queue_items)
+        attends = attend and "animation" in agent.runners
+        self._attention = Attention(agent, playback, self.outbox) if attends else None
+        self._words = ""
+        """Of the utterance that is being spoken."""
         self._agent = agent
         self._ears = ears
         self._playback = playback
@@ -112,10 +118,12 @@ class _Listener:
     async def hear(self, frames: AsyncIterator[NDArray[np.float32]]) -> None:
         try:
             async for frame in frames:
-                self._pushed_s += len(frame) / RECOGNITION_RATE_HZ
+                begin_s, self._pushed_s = self._pushed_s, self._pushed_s + len(frame) / RECOGNITION_RATE_HZ
                 for change in self._ears.push(frame):
                     await self._take(change)
                 self._recognise_so_far()
+                if self._attention is not None:
+                    self._attention.hear(Audio(frame, RECOGNITION_RATE_HZ), begin_s, self._words)
             for change in self._ears.flush():
                 await self._take(change)
             while self._tasks:
@@ -133,6 +141,8 @@ class _Listener:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._attention is not None:
+            await self._attention.close()
 
     # ------------------------------------------------------------------------------------------ what the ears notice
 
@@ -150,6 +160,7 @@ class _Listener:
 
     async def _begin(self, at_s: float) -> None:
         self.outbox.tell(ev.Listening())
+        self._words = ""
         over_reply = self._playback.going_on
         if over_reply:
             self._playback.hold()
@@ -191,6 +202,7 @@ class _Listener:
         text = found.text
         if utterance is not self._now or utterance.audio is not None:
             return
+        self._words = text
         self._ears.heard_words(text)
         if text:
             self.outbox.tell(ev.Hearing(found.stable, found.tentative))
@@ -262,6 +274,8 @@ class _Listener:
                     if isinstance(event, (ev.Heard, ev.Refused)):
                         self._playback.begin()
                     self._playback.note(event)
+                    if self._attention is not None:
+                        self._attention.note(event)
                     await self.outbox.put(event)
         except Exception as error:  # noqa: BLE001 - the consumer gets it
             self.outbox.end(error)
@@ -273,6 +287,8 @@ class _Listener:
         agent, heard_until_s = self._agent, self._playback.heard_s
         before = agent.last_reply
         self._playback.stop()
+        if self._attention is not None:
+            self._attention.cut(heard_until_s)
         agent.interrupt(heard_until_s)
         after = agent.last_reply
         if after is not None and after is not before:  # it was complete, and is cut in retrospect

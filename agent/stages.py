@@ -196,19 +196,69 @@ class SpeechSynthesizer(Protocol):
         ...
 
 
+class FaceListener(Protocol):
+    """A face between two replies: it attends while the person speaks, thinks before an answer, and idles otherwise.
+
+    Made by `FaceAnimator.listen`, it belongs to one conversation and keeps its state. Its frames stand on the grid of
+    the clock it was given, frame k at k / rate.
+    """
+
+    @property
+    def shown(self) -> FaceTrack:
+        """The last frames shown, for `before` of what follows; empty when there are none yet."""
+        ...
+
+    def hear(
+        self,
+        sound: Audio,
+        *,
+        words: str = "",
+        perceived: EmotionEstimate | None = None,
+        felt: AffectState | None = None,
+        thinking: bool = False,
+    ) -> FaceTrack:
+        """The frames up to the end of all sound heard, from where the last ones ended; empty for less than a frame.
+
+        Causal: a frame depends on nothing that comes after it, and how the sound is cut makes no difference. It takes
+        less than a millisecond a frame and never waits, so it is no coroutine. Where there is no microphone, silence of
+        the time that has passed keeps the head alive.
+
+        Args:
+            sound: the next piece of the person's sound, of any length; of one sample rate throughout.
+            words: of the utterance that is being spoken, so far.
+            perceived: what is read in the person by now, where it is new: the face mirrors a share of it.
+            felt: the agent's own feeling, where it is new: it shows, and makes the attitude of the listener.
+            thinking: whether an answer is being prepared: the gaze is averted, and nods cease.
+
+        Raises:
+            InputError: the sample rate changed.
+        """
+        ...
+
+
 class FaceAnimator(Protocol):
-    """Stage `animation`: a spoken clause to a face track."""
+    """Stage `animation`: a spoken clause to a face track, and a face that listens."""
 
     @property
     def capabilities(self) -> AnimatorCapabilities: ...
 
-    async def animate(self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int) -> FaceTrack:
-        """Frames for the time from `start_s` (the clause's place in the reply) to its end, at 25 frames a second.
+    async def animate(
+        self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int, before: FaceTrack | None = None
+    ) -> FaceTrack:
+        """Frames for the time from `start_s` (the clause's place in the reply) to its end, at the component's rate.
 
-        Frames stand on the reply's grid (frame k at k / 25 s), so the tracks of successive clauses join without a
-        gap or an overlap: a clause from a to b owns the frames k with a <= k / 25 < b. Blinks, gaze and head motion
-        are functions of reply time and seed, so they run on across clauses.
+        Frames stand on the reply's grid (frame k at k / rate), so the tracks of successive clauses join without a gap
+        or an overlap: a clause from a to b owns the frames k with a <= k / rate < b. Blinks, gaze and head motion are
+        functions of reply time and seed, so they run on across clauses.
+
+        `before` is what was shown just before (its last two frames suffice), whatever its clock: the first frames go on
+        from it, in place and in speed. The first clause of a reply takes what the listener showed, the others the
+        clause before them.
         """
+        ...
+
+    def listen(self, felt: AffectState, start_s: float, seed: int, before: FaceTrack | None = None) -> FaceListener:
+        """A face that listens from `start_s` on the microphone's clock, going on from `before` (a reply, mostly)."""
         ...
 
 

@@ -283,14 +283,44 @@ def _tone(duration_s: float) -> Audio:
 
 
 class FakeAnimator(_Fake):
-    """A face at rest for as long as the clause lasts."""
+    """A face at rest for as long as the clause lasts, or the person's sound."""
 
     capabilities = AnimatorCapabilities()
 
-    async def animate(self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int) -> FaceTrack:
+    async def animate(
+        self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int, before: FaceTrack | None = None
+    ) -> FaceTrack:
         await self._work()
         first, last = (int(np.ceil(t * 25 - 1e-6)) for t in (start_s, start_s + clause.audio.duration_s))
         return FaceTrack.neutral(last - first, 25.0, first / 25.0)
+
+    def listen(self, felt: AffectState, start_s: float, seed: int, before: FaceTrack | None = None) -> FakeFaceListener:
+        return FakeFaceListener(start_s)
+
+
+class FakeFaceListener:
+    """A face at rest, at 25 frames a second."""
+
+    def __init__(self, start_s: float) -> None:
+        self._heard_s = start_s
+        self._next = int(np.ceil(start_s * 25 - 1e-6))
+        self.shown = FaceTrack.neutral(0, 25.0, self._next / 25.0)
+
+    def hear(
+        self,
+        sound: Audio,
+        *,
+        words: str = "",
+        perceived: EmotionEstimate | None = None,
+        felt: AffectState | None = None,
+        thinking: bool = False,
+    ) -> FaceTrack:
+        self._heard_s += sound.duration_s
+        count = int(np.floor(self._heard_s * 25 + 1e-6)) + 1 - self._next
+        track = FaceTrack.neutral(max(count, 0), 25.0, self._next / 25.0)
+        self._next += len(track)
+        self.shown = track if len(track) else self.shown
+        return track
 
 
 class FakeRenderer(_Fake):

@@ -383,8 +383,9 @@ class Turn:
         while (spoken := await sounds.get()) is not None:
             if animation is None:
                 continue
+            before = found.tracks[-1] if found.tracks else await self._face_shown()
             track = await animation.call(
-                lambda component, s=spoken: component.animate(s.clause, found.felt, s.start_s, self._seed),
+                lambda component, s=spoken, b=before: component.animate(s.clause, found.felt, s.start_s, self._seed, b),
                 lambda track, s=spoken: check_track(track, s.clause),
                 self._report,
                 without="the voice alone",
@@ -395,6 +396,12 @@ class Turn:
             await self._emit(ev.Face(spoken.index, track))
             if rendering is not None and self._wants_pictures and len(track):
                 await self._draw(rendering, spoken.index, track)
+
+    async def _face_shown(self) -> FaceTrack | None:
+        """What the reply's first frame goes on from. A face that listens moves on while the turn is but a draft."""
+        if self._agent.face_shown is not None:
+            await self._confirmed.wait()
+        return self._agent.face_shown
 
     async def _draw(self, rendering: StageRunner, index: int, track: FaceTrack) -> None:
         """Pictures of a track by the first renderer that can; one that draws nothing is as good as asked for."""

@@ -1,7 +1,9 @@
 """The face while it speaks: the two built-in components of stage `animation`.
 
 `VisemeAnimator` follows exact phoneme times, `EnergyAnimator` the loudness of the sound. Both add what the agent feels
-(rapport.avatar.expression) and what a face does on its own (rapport.avatar.life), and shut the lips last.
+(rapport.avatar.feeling), the beats of the words (rapport.avatar.emphasis) and what a face does on its own
+(rapport.avatar.life), go on from what was shown before (rapport.avatar.joining), and shut the lips last. While the
+person speaks both listen in the same way (rapport.avatar.listening).
 """
 
 from __future__ import annotations
@@ -14,10 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rapport.avatar.expression import expression_weights
+from rapport.avatar.closure import closure, seal_lips
+from rapport.avatar.emphasis import BEAT_S, beat_curve, beats, word_weights
+from rapport.avatar.expression import SPEECH_SHARES
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, AnimatorCapabilities, FaceTrack
-from rapport.avatar.life import emphases, liveliness, nods
-from rapport.avatar.visemes import Articulation, closure, loudness, mouth_from_loudness, mouth_weights, seal_lips
+from rapport.avatar.feeling import shown_feeling
+from rapport.avatar.joining import LEAD_FRAMES, Carried, Motion
+from rapport.avatar.key_motions import motion_times
+from rapport.avatar.life import Temper, eye_look_weights, held_gaze, liveliness
+from rapport.avatar.listening import Listener
+from rapport.avatar.loudness import Loudness
+from rapport.avatar.visemes import Articulation, columns_of, mouth_from_loudness, mouth_weights
 from rapport.persona.affect import AffectState
 from rapport.persona.errors import ComponentError, StageError
 from rapport.speech.audio import SpokenClause
@@ -26,155 +35,220 @@ Array = NDArray[np.float64]
 Frames = NDArray[np.int64]
 
 FRAME_RATE_HZ = 25.0
+"""Unless a component is asked for another one, as in "viseme:60"."""
+FRAME_RATE_RANGE_HZ = (10.0, 240.0)
 FRAMES_AT_ONCE = 1024
 """Frames computed together: bounds the memory of an hour-long clause."""
 
-ONSET_S = 0.5
-"""A reply begins with the face of the mood; within this time the emotion takes it over."""
 _EDGE_S = 0.06
 """The mouth opens from rest and comes back to rest within this time at a clause's edges, so that clauses join."""
 _GRID_TOLERANCE = 1e-6
 """Part of a frame by which a clause's edge may miss the grid through rounding and still count as being on it."""
 
 
-def first_frame(time_s: float) -> int:
+def first_frame(time_s: float, frame_rate_hz: float = FRAME_RATE_HZ) -> int:
     """Number of the first frame at or after a reply time: one clause's end is, by this rule, the next one's begin."""
-    return math.ceil(time_s * FRAME_RATE_HZ - _GRID_TOLERANCE)
+    return math.ceil(time_s * frame_rate_hz - _GRID_TOLERANCE)
 
 
-def frames_of(start_s: float, duration_s: float) -> Frames:
-    """The frames k that a clause owns: start_s <= k / 25 < start_s + duration_s."""
-    return np.arange(first_frame(start_s), first_frame(start_s + duration_s), dtype=np.int64)
+def frames_of(start_s: float, duration_s: float, frame_rate_hz: float = FRAME_RATE_HZ) -> Frames:
+    """The frames k that a clause owns: start_s <= k / frame_rate_hz < start_s + duration_s."""
+    ends = (first_frame(time_s, frame_rate_hz) for time_s in (start_s, start_s + duration_s))
+    return np.arange(*ends, dtype=np.int64)
 
 
-class VisemeAnimator:
+class _Animator:
+    """What both components share. `model` is the frame rate in hertz, 25 without one.
+
+    Raises:
+        ComponentError: `model` is no frame rate from 10 to 240.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        self.frame_rate_hz = _frame_rate_hz(model)
+
+    def listen(self, felt: AffectState, start_s: float, seed: int, before: FaceTrack | None = None) -> Listener:
+        """See `FaceAnimator.listen`."""
+        return Listener(felt, start_s, seed, before, frame_rate_hz=self.frame_rate_hz)
+
+
+class VisemeAnimator(_Animator):
     """`viseme`: mouth from phoneme times, with co-articulation and lips that shut on every p, b and m."""
 
-    def __init__(self, model: str | None = None) -> None:
-        _refuse_model("viseme", model)
-        self.capabilities = AnimatorCapabilities(needs_phonemes=True)
+    capabilities = AnimatorCapabilities(needs_phonemes=True)
 
-    async def animate(self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int) -> FaceTrack:
+    async def animate(
+        self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int, before: FaceTrack | None = None
+    ) -> FaceTrack:
         """Frames on the reply's grid. Raises StageError without phonemes or when their times make no sense."""
-        return await asyncio.to_thread(_speak_phonemes, clause, felt, start_s, seed)
+        return await asyncio.to_thread(_Speaking(clause, felt, start_s, seed, self.frame_rate_hz).by_phonemes, before)
 
 
-class EnergyAnimator:
+class EnergyAnimator(_Animator):
     """`energy`: mouth from the loudness of the sound, for voices that give no phoneme times."""
 
-    def __init__(self, model: str | None = None) -> None:
-        _refuse_model("energy", model)
-        self.capabilities = AnimatorCapabilities(needs_phonemes=False)
+    capabilities = AnimatorCapabilities(needs_phonemes=False)
 
-    async def animate(self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int) -> FaceTrack:
+    async def animate(
+        self, clause: SpokenClause, felt: AffectState, start_s: float, seed: int, before: FaceTrack | None = None
+    ) -> FaceTrack:
         """Frames on the reply's grid."""
-        return await asyncio.to_thread(_speak_loudness, clause, felt, start_s, seed)
+        return await asyncio.to_thread(_Speaking(clause, felt, start_s, seed, self.frame_rate_hz).by_loudness, before)
 
 
-def _refuse_model(name: str, model: str | None) -> None:
-    if model:
-        raise ComponentError(f"the animator {name!r} has no models; write {name!r} instead of '{name}:{model}'")
+def _frame_rate_hz(model: str | None) -> float:
+    if not model:
+        return FRAME_RATE_HZ
+    try:
+        rate_hz = float(model)
+    except ValueError:
+        rate_hz = math.nan
+    lowest, highest = FRAME_RATE_RANGE_HZ
+    if not lowest <= rate_hz <= highest:
+        raise ComponentError(
+            f"an animator's model is its frame rate, from {lowest:g} to {highest:g}, as in 'viseme:60'; got {model!r}"
+        )
+    return rate_hz
 
 
 @dataclass(frozen=True)
-class _Speech:
-    """What speech asks of the face: the mouth at any frames of the clause, and where the head nods.
+class _Mouth:
+    """What speech asks of the face. `at` takes frame numbers, their times in the clause and the loudness there, and
+    gives weights (frames, 52) and how firmly the lips must be shut (frames,); `beats` are (beats, 2)."""
 
-    `mouth` takes frame numbers, their times in the clause and the loudness there, and gives weights (frames, 52) and
-    how firmly the lips must be shut (frames,).
-    """
-
-    mouth: Callable[[Frames, Array, Array], tuple[Array, Array]]
-    emphases: Array
-
-
-def _speak_phonemes(clause: SpokenClause, felt: AffectState, start_s: float, seed: int) -> FaceTrack:
-    if not clause.phonemes:
-        raise StageError("the viseme animator needs phoneme times and this clause has none", retryable=False)
-    duration_s = clause.audio.duration_s
-    articulation = Articulation.of(clause.phonemes, duration_s)
-    owned = _owned_frames(clause, start_s)
-    nearest = np.rint((start_s + articulation.closures_s) * FRAME_RATE_HZ).astype(np.int64)
-    shut_frames = np.clip(nearest, owned[0], owned[-1]) if len(owned) else nearest
-
-    def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
-        weights = mouth_weights(articulation, times_s)
-        weights[:, _JAW] *= 0.85 + 0.25 * loud
-        return weights, closure(articulation, times_s, np.isin(frames, shut_frames))
-
-    vowels_s = articulation.centres_s[articulation.vowel]
-    lengths_s = (articulation.ends_s - articulation.starts_s)[articulation.vowel]
-    stress = loudness(clause.audio, vowels_s) * np.minimum(lengths_s / 0.12, 1.5)
-    return _compose(clause, felt, start_s, seed, _Speech(mouth, emphases(vowels_s, stress, duration_s)))
-
-
-def _speak_loudness(clause: SpokenClause, felt: AffectState, start_s: float, seed: int) -> FaceTrack:
-    def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
-        return mouth_from_loudness(loud), np.zeros(len(frames))
-
-    times_s = _owned_frames(clause, start_s) / FRAME_RATE_HZ - start_s
-    stress = loudness(clause.audio, times_s)
-    return _compose(clause, felt, start_s, seed, _Speech(mouth, emphases(times_s, stress, clause.audio.duration_s)))
-
-
-def _owned_frames(clause: SpokenClause, start_s: float) -> Frames:
-    if not math.isfinite(start_s) or start_s < 0.0:
-        raise StageError(f"a clause must start at a reply time >= 0, got {start_s}", retryable=False)
-    return frames_of(start_s, clause.audio.duration_s)
-
-
-def shown_feeling(felt: AffectState, times_s: Array) -> Array:
-    """The VAD point that the face shows at each reply time, shape (times, 3): from the mood to the emotion."""
-    ramp = np.clip(times_s / ONSET_S, 0.0, 1.0)[:, None]
-    mood, emotion = felt.mood.as_array(), felt.emotion.as_array()
-    return mood + (ramp * ramp * (3.0 - 2.0 * ramp)) * (emotion - mood)
+    at: Callable[[Frames, Array, Array], tuple[Array, Array]]
+    beats: Array
 
 
 _JAW = BLENDSHAPE_INDEX["jawOpen"]
 _ROUNDING = [BLENDSHAPE_INDEX["mouthFunnel"], BLENDSHAPE_INDEX["mouthPucker"]]
-_SPREADING = [BLENDSHAPE_INDEX[f"mouth{part}{side}"] for part in ("Smile", "Stretch") for side in ("Left", "Right")]
+_SPREADING = [column for stem in ("mouthSmile", "mouthStretch") for column in columns_of(stem)]
 _LIPS = [i for i, name in enumerate(ARKIT_BLENDSHAPES) if name.startswith("mouth")]
-_WIDE = [BLENDSHAPE_INDEX[f"eyeWide{side}"] for side in ("Left", "Right")]
-_SQUINT = [BLENDSHAPE_INDEX[f"eyeSquint{side}"] for side in ("Left", "Right")]
-_BLINK = [BLENDSHAPE_INDEX[f"eyeBlink{side}"] for side in ("Left", "Right")]
+_BLINK = columns_of("eyeBlink")
+_OPEN_LIDS = columns_of("eyeWide") + columns_of("eyeSquint")
+_BROWS_UP = [*columns_of("browInnerUp"), *columns_of("browOuterUp")]
+_BROWS_DOWN = columns_of("browDown")
+
+_BEAT_NOD_RAD = np.radians(2.2)
+_BEAT_BROWS = 0.28
+_QUESTION_BROWS = 0.8
+"""Strength of the beat that a question ends with, for the brows alone."""
 
 
-def _compose(clause: SpokenClause, felt: AffectState, start_s: float, seed: int, spoken: _Speech) -> FaceTrack:
-    """Lay speech, feeling and life over one another, a piece of the clause at a time."""
-    frames = _owned_frames(clause, start_s)
-    weights = np.empty((len(frames), len(ARKIT_BLENDSHAPES)), np.float32)
-    head_pose = np.empty((len(frames), 3), np.float32)
-    gaze = np.empty((len(frames), 2), np.float32)
-    loud = loudness(clause.audio, frames / FRAME_RATE_HZ - start_s)
-    for a in range(0, len(frames), FRAMES_AT_ONCE):
-        part = slice(a, min(a + FRAMES_AT_ONCE, len(frames)))
-        reply_s = frames[part] / FRAME_RATE_HZ
-        clause_s = reply_s - start_s
-        vad = shown_feeling(felt, reply_s)
-        arousal = vad[:, 1]
+@dataclass(frozen=True)
+class _Speaking:
+    """One call of `animate`."""
 
-        speech, shut = spoken.mouth(frames[part], clause_s, loud[part])
-        speech *= _edges(clause_s, clause.audio.duration_s)[:, None]
+    clause: SpokenClause
+    felt: AffectState
+    start_s: float
+    seed: int
+    rate_hz: float
+
+    def by_phonemes(self, before: FaceTrack | None) -> FaceTrack:
+        clause = self.clause
+        if not clause.phonemes:
+            raise StageError("the viseme animator needs phoneme times and this clause has none", retryable=False)
+        articulation = Articulation.of(clause.phonemes, clause.audio.duration_s)
+        sound = Loudness.of(clause.audio)
+        owned = self._owned()
+        nearest = np.rint((self.start_s + articulation.closures_s) * self.rate_hz).astype(np.int64)
+        shut_frames = np.clip(nearest, owned[0], owned[-1]) if len(owned) else nearest
+        keys_s = articulation.centres_s[articulation.sounding]
+
+        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
+            weights = mouth_weights(articulation, motion_times(keys_s, sound, times_s))
+            weights[:, _JAW] *= 0.85 + 0.25 * loud
+            return weights, closure(articulation, times_s, np.isin(frames, shut_frames))
+
+        vowels_s = articulation.centres_s[articulation.vowel]
+        lengths_s = (articulation.ends_s - articulation.starts_s)[articulation.vowel]
+        stress = sound.at(vowels_s) * np.minimum(lengths_s / 0.12, 1.5)
+        return self._composed(sound, _Mouth(mouth, self._beats(vowels_s, stress)), before)
+
+    def by_loudness(self, before: FaceTrack | None) -> FaceTrack:
+        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
+            return mouth_from_loudness(loud), np.zeros(len(frames))
+
+        sound = Loudness.of(self.clause.audio)
+        return self._composed(sound, _Mouth(mouth, self._beats(sound.at_s, sound.values)), before)
+
+    def _owned(self) -> Frames:
+        if not math.isfinite(self.start_s) or self.start_s < 0.0:
+            raise StageError(f"a clause must start at a reply time >= 0, got {self.start_s}", retryable=False)
+        return frames_of(self.start_s, self.clause.audio.duration_s, self.rate_hz)
+
+    def _beats(self, times_s: Array, stress: Array) -> Array:
+        clause = self.clause
+        return beats(times_s, stress * word_weights(times_s, clause.words), clause.audio.duration_s)
+
+    def _composed(self, sound: Loudness, mouth: _Mouth, before: FaceTrack | None) -> FaceTrack:
+        """All layers, a piece of the clause at a time."""
+        frames = self._owned()
+        weights = np.empty((len(frames), len(ARKIT_BLENDSHAPES)), np.float32)
+        head_pose = np.empty((len(frames), 3), np.float32)
+        gaze = np.empty((len(frames), 2), np.float32)
+        carried = None
+        if before is not None and len(before) and len(frames):
+            lead, _ = self._motion(frames[0] + np.arange(-LEAD_FRAMES, 0), sound, mouth)
+            carried = Carried.of(before, lead, self.rate_hz)
+        for a in range(0, len(frames), FRAMES_AT_ONCE):
+            part = slice(a, min(a + FRAMES_AT_ONCE, len(frames)))
+            motion, shut = self._motion(frames[part], sound, mouth)
+            if carried is not None:
+                motion = carried.added(motion, (frames[part] - frames[0] + 1) / self.rate_hz)
+            sealed = seal_lips(motion.weights, shut)
+            weights[part] = np.maximum(sealed, eye_look_weights(motion.gaze))
+            head_pose[part] = motion.head_pose
+            gaze[part] = motion.gaze
+        begin = int(frames[0]) if len(frames) else first_frame(self.start_s, self.rate_hz)
+        return FaceTrack(weights, head_pose, gaze, self.rate_hz, begin / self.rate_hz)
+
+    def _motion(self, frames: Frames, sound: Loudness, mouth: _Mouth) -> tuple[Motion, Array]:
+        """Speech, feeling and life laid over one another, and how firmly the lips must be shut."""
+        reply_s = frames / self.rate_hz
+        clause_s = reply_s - self.start_s
+        feeling = shown_feeling(self.felt, reply_s)
+        arousal = feeling.vad[:, 1]
+
+        speech, shut = mouth.at(frames, clause_s, sound.at(clause_s))
+        speech *= _edges(clause_s, self.clause.audio.duration_s)[:, None]
         # JALI's two fields: how much the jaw takes part, and how much the lips.
         speech[:, _JAW] *= 1.0 + 0.22 * arousal
         speech[:, _LIPS] *= (1.0 + 0.12 * arousal)[:, None]
 
-        feeling = expression_weights(vad, speaking=True)
+        face = feeling.weights * SPEECH_SHARES
         # A rounded mouth can't be spread by a smile at the same time.
         rounding = np.clip(speech[:, _ROUNDING].max(axis=1) / 0.6, 0.0, 1.0)
-        feeling[:, _SPREADING] *= (1.0 - 0.65 * rounding)[:, None]
+        face[:, _SPREADING] *= (1.0 - 0.65 * rounding)[:, None]
 
-        alive = liveliness(reply_s, vad, seed, nods(clause_s, spoken.emphases) * (1.0 + 0.4 * arousal))
-        combined = 1.0 - (1.0 - np.clip(speech, 0.0, 1.0)) * (1.0 - feeling) * (1.0 - alive.weights)
-        lids = 1.0 - alive.weights[:, _BLINK]
-        combined[:, _WIDE] *= lids
-        combined[:, _SQUINT] *= lids
+        beat = beat_curve(clause_s, mouth.beats)
+        alive = liveliness(reply_s, self.seed, Temper.of(self.felt.emotion), 1.0 + 0.35 * arousal, 0.7 * beat)
+        brows = self._brows(clause_s, beat, face)
+        blink = np.zeros_like(face)
+        blink[:, _BLINK] = alive.shut[:, None]
+        combined = 1.0 - (1.0 - np.clip(speech, 0.0, 1.0)) * (1.0 - face) * (1.0 - brows) * (1.0 - blink)
+        combined[:, _OPEN_LIDS] *= 1.0 - alive.shut[:, None]
 
-        weights[part] = seal_lips(combined, shut)
-        head_pose[part] = alive.head_pose
-        gaze[part] = alive.gaze
-    first_s = float(frames[0]) / FRAME_RATE_HZ if len(frames) else first_frame(start_s) / FRAME_RATE_HZ
-    return FaceTrack(weights, head_pose, gaze, FRAME_RATE_HZ, first_s)
+        head_pose = alive.head_pose
+        head_pose[:, 0] += feeling.posture[:, 0] + _BEAT_NOD_RAD * beat * (1.0 + 0.4 * arousal)
+        head_pose[:, 2] += feeling.posture[:, 1]
+        gaze = alive.gaze
+        gaze[:, 1] += feeling.posture[:, 2]
+        return Motion(combined, head_pose, held_gaze(gaze, head_pose)), shut
+
+    def _brows(self, clause_s: Array, beat: Array, face: Array) -> Array:
+        """Beats raise the brows; a frown is deepened by them instead. A question ends with raised brows."""
+        duration_s = self.clause.audio.duration_s
+        raised = beat
+        if self.clause.text.rstrip().endswith("?") and duration_s > 2.0 * BEAT_S:
+            asked = beat_curve(clause_s, np.array([[duration_s - 0.5 * BEAT_S, _QUESTION_BROWS]]))
+            raised = np.maximum(beat, asked)
+        frown = face[:, _BROWS_DOWN].mean(axis=1)
+        brows = np.zeros_like(face)
+        brows[:, _BROWS_UP] = (_BEAT_BROWS * raised * (1.0 - frown))[:, None]
+        brows[:, _BROWS_DOWN] = (_BEAT_BROWS * beat * frown)[:, None]
+        return brows
 
 
 def _edges(clause_s: Array, duration_s: float) -> Array:

@@ -2,8 +2,10 @@
 
 Each basic emotion has a prototype, a set of action units with intensities after EMFACS (Ekman & Friesen 1983) and the
 FACS Investigator's Guide (Ekman, Friesen & Hager 2002), placed at its point in affect space. Between them the face is
-a blend: the *direction* of the feeling picks the mixture of prototypes, its *length* how strongly they show. The result
-is continuous over the whole space, zero at neutral, and passes through mixed faces on its way between emotions.
+a blend: the *direction* of the feeling picks the mixture of prototypes, its *length* how strongly they show. Where a
+feeling is known by name as well, the name weighs the mixture: anger and disgust lie side by side in affect space and
+look nothing alike. The result is continuous over the whole space, zero at neutral, and passes through mixed faces on
+its way between emotions.
 
 While the face speaks, speech keeps the mouth (the principle of EMOTE, Daněček et al. 2023, arXiv 2306.08990):
 `SPEECH_SHARE` says how much of each weight an expression may keep then. It shapes the corners of the mouth, never the
@@ -13,12 +15,13 @@ jaw or the seal of the lips.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
-from rapport.persona.affect import EKMAN7, VAD
+from rapport.persona.affect import EKMAN7, VAD, AffectState, EmotionDistribution, convert
 from rapport.persona.errors import InputError
 
 Array = NDArray[np.float64]
@@ -50,26 +53,51 @@ ACTION_UNITS: Mapping[int, Mapping[str, float]] = {
 }
 """FACS action units as ARKit weights at full intensity (E); a stem stands for the left and right weight."""
 
-PROTOTYPES: Mapping[str, tuple[VAD, Mapping[int, float]]] = {
-    "joy": (EKMAN7.points["joy"], {6: 0.95, 12: 0.95, 25: 0.75, 10: 0.2, 7: 0.15}),
-    "sadness": (EKMAN7.points["sadness"], {1: 0.95, 4: 0.6, 15: 1.0, 17: 0.75, 43: 0.22, 24: 0.15, 7: 0.15}),
-    "anger": (EKMAN7.points["anger"], {4: 1.0, 5: 0.4, 7: 0.55, 9: 0.75, 10: 0.55, 22: 0.15, 23: 0.3, 25: 0.5}),
-    "disgust": (
-        EKMAN7.points["disgust"],
+
+@dataclass(frozen=True)
+class Prototype:
+    """A face at full strength: where in VAD space it sits, its action units in [0, 1], and how the head goes with it.
+
+    Of the angles positive ones lower the head, tilt it to the face's right, and raise the eyes.
+    """
+
+    point: VAD
+    units: Mapping[int, float]
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+    gaze_up_deg: float = 0.0
+    called: str = "neutral"
+    """The one of EKMAN7's labels that speaks for this face; neutral for a face that no label speaks for."""
+
+
+def _basic(label: str, units: Mapping[int, float], pitch_deg: float, roll_deg: float, gaze_up_deg: float) -> Prototype:
+    return Prototype(EKMAN7.points[label], units, pitch_deg, roll_deg, gaze_up_deg, label)
+
+
+PROTOTYPES: Mapping[str, Prototype] = {
+    "joy": _basic("joy", {6: 0.95, 12: 0.95, 25: 0.75, 10: 0.2, 7: 0.15}, -1.5, 1.5, 0.0),
+    # The head hangs and the eyes are cast down.
+    "sadness": _basic("sadness", {1: 0.95, 4: 0.6, 15: 1.0, 17: 0.75, 43: 0.22, 24: 0.15, 7: 0.15}, 5.0, 1.0, -3.0),
+    # A lowered head makes the glare (Witkower & Tracy 2019).
+    "anger": _basic("anger", {4: 1.0, 5: 0.4, 7: 0.55, 9: 0.75, 10: 0.55, 22: 0.15, 23: 0.3, 25: 0.5}, 4.0, 0.0, 0.0),
+    "disgust": _basic(
+        "disgust",
         {9: 1.0, 10: 1.0, 15: 0.25, 17: 0.3, 4: 0.75, 6: 0.25, 7: 0.45, 25: 0.2, 26: 0.1},
+        -2.0,
+        -1.5,
+        0.0,
     ),
-    "fear": (EKMAN7.points["fear"], {1: 1.0, 2: 0.3, 4: 0.5, 5: 0.95, 20: 1.0, 25: 0.8, 26: 0.35, 16: 0.2}),
-    "surprise": (EKMAN7.points["surprise"], {1: 0.95, 2: 1.0, 5: 0.95, 22: 0.1, 26: 0.85, 27: 0.1}),
+    "fear": _basic("fear", {1: 1.0, 2: 0.3, 4: 0.5, 5: 0.95, 20: 1.0, 25: 0.8, 26: 0.35, 16: 0.2}, -2.0, 0.0, 0.0),
+    "surprise": _basic("surprise", {1: 0.95, 2: 1.0, 5: 0.95, 22: 0.1, 26: 0.85, 27: 0.1}, -1.5, 0.0, 0.0),
     # The calm half of the space, which the basic emotions leave empty.
-    "content": (VAD(0.65, -0.35, 0.30), {12: 0.45, 6: 0.3, 43: 0.06}),
-    "warm": (VAD(0.60, 0.00, 0.00), {12: 0.5, 6: 0.3, 1: 0.15}),
-    "bored": (VAD(-0.15, -0.80, -0.10), {43: 0.32, 15: 0.15, 14: 0.1}),
-    "proud": (VAD(0.45, 0.20, 0.80), {12: 0.45, 14: 0.35, 6: 0.2, 7: 0.12, 17: 0.12}),
-    "scornful": (VAD(-0.35, -0.05, 0.70), {14: 0.6, 10: 0.15, 4: 0.3, 7: 0.3, 24: 0.25}),
-    "submissive": (VAD(-0.05, 0.05, -0.80), {1: 0.5, 15: 0.25, 24: 0.2, 43: 0.08}),
-    "alert": (VAD(0.00, 0.85, 0.10), {5: 0.5, 2: 0.35, 1: 0.2, 24: 0.12}),
+    "content": Prototype(VAD(0.65, -0.35, 0.30), {12: 0.45, 6: 0.3, 43: 0.06}, -1.0, 1.0, called="joy"),
+    "warm": Prototype(VAD(0.60, 0.00, 0.00), {12: 0.5, 6: 0.3, 1: 0.15}, 0.5, 1.5, called="joy"),
+    "bored": Prototype(VAD(-0.15, -0.80, -0.10), {43: 0.32, 15: 0.15, 14: 0.1}, 2.5, 1.5, -1.5),
+    "proud": Prototype(VAD(0.45, 0.20, 0.80), {12: 0.45, 14: 0.35, 6: 0.2, 7: 0.12, 17: 0.12}, -4.0, called="joy"),
+    "scornful": Prototype(VAD(-0.35, -0.05, 0.70), {14: 0.6, 10: 0.15, 4: 0.3, 7: 0.3, 24: 0.25}, -3.0, called="anger"),
+    "submissive": Prototype(VAD(-0.05, 0.05, -0.80), {1: 0.5, 15: 0.25, 24: 0.2, 43: 0.08}, 4.0, 1.0, -2.5),
+    "alert": Prototype(VAD(0.00, 0.85, 0.10), {5: 0.5, 2: 0.35, 1: 0.2, 24: 0.12}, -1.0),
 }
-"""Where in VAD space each face sits at full strength, and its action units with intensities in [0, 1]."""
 
 _SHARPNESS = 26.0
 """How much nearer directions win: anger and disgust lie 20 degrees apart and are each five sixths themselves."""
@@ -91,7 +119,7 @@ SPEECH_SHARE: Mapping[str, float] = {
     "mouthPress": 0.2,
     "mouthLowerDown": 0.3,
     "mouthUpperUp": 0.4,
-    "mouthShrugLower": 0.5,
+    "mouthShrugLower": 0.3,
     "mouthStretch": 0.6,
     "mouthDimple": 0.8,
     "mouthFrown": 0.9,
@@ -100,7 +128,7 @@ SPEECH_SHARE: Mapping[str, float] = {
 """The share of an expression's weight that remains while speaking; what isn't named stays whole."""
 
 
-def _vector(weights: Mapping[str, float], left: float = 1.0, right: float = 1.0) -> Array:
+def arkit_vector(weights: Mapping[str, float], left: float = 1.0, right: float = 1.0) -> Array:
     """A 52-vector from weights by name or stem, with a gain per side."""
     out = np.zeros(len(ARKIT_BLENDSHAPES))
     for stem, weight in weights.items():
@@ -113,44 +141,92 @@ def _vector(weights: Mapping[str, float], left: float = 1.0, right: float = 1.0)
 
 
 _AU_NUMBERS = tuple(ACTION_UNITS)
-_AU_WEIGHTS = np.stack([_vector(shapes, _LEFT_GAIN, _RIGHT_GAIN) for shapes in ACTION_UNITS.values()])
+_AU_WEIGHTS = np.stack([arkit_vector(shapes, _LEFT_GAIN, _RIGHT_GAIN) for shapes in ACTION_UNITS.values()])
 _SYMMETRIC = [BLENDSHAPE_INDEX[f"eyeBlink{side}"] for side in ("Left", "Right")]
 _AU_WEIGHTS[:, _SYMMETRIC] = _AU_WEIGHTS[:, _SYMMETRIC].max(axis=1, keepdims=True)  # a half wink looks wrong
-_POINTS = np.stack([point.as_array() for point, _ in PROTOTYPES.values()])
+_POINTS = np.stack([prototype.point.as_array() for prototype in PROTOTYPES.values()])
 _LENGTHS = np.linalg.norm(_POINTS, axis=1)
 _DIRECTIONS = _POINTS / _LENGTHS[:, None]
-_INTENSITIES = np.array([[aus.get(number, 0.0) for number in _AU_NUMBERS] for _, aus in PROTOTYPES.values()])
-SPEECH_SHARES = _vector({**dict.fromkeys(ARKIT_BLENDSHAPES, 1.0), **SPEECH_SHARE})
+_INTENSITIES = np.array([[p.units.get(number, 0.0) for number in _AU_NUMBERS] for p in PROTOTYPES.values()])
+_POSTURES = np.radians([(p.pitch_deg, p.roll_deg, p.gaze_up_deg) for p in PROTOTYPES.values()])
+_CALLED = np.array([EKMAN7.index(p.called) for p in PROTOTYPES.values()])
+_NEUTRAL = EKMAN7.index("neutral")
+_LEAST_LABEL = 0.03
+"""What a label that was ruled out still counts, beside one that is certain."""
+SPEECH_SHARES = arkit_vector({**dict.fromkeys(ARKIT_BLENDSHAPES, 1.0), **SPEECH_SHARE})
 """SPEECH_SHARE for all 52 weights, shape (52,)."""
 
 
-def action_units(vad: Array) -> Array:
-    """Intensities of the action units, shape (points, len(ACTION_UNITS)) in [0, 1], for VAD points (points, 3).
+def label_weights(distribution: EmotionDistribution | None) -> Array | None:
+    """What the name of a feeling says of its face, shape (7,) in EKMAN7's order: 1 is the mean of the six emotions.
 
-    Zero at the origin, continuous everywhere; full strength is reached at the prototypes' distance and kept beyond.
-
-    Raises:
-        InputError: not of shape (points, 3), or not finite.
+    Neutral is left out: how strongly a feeling shows is for its point in affect space to say. None without a name.
     """
-    points = np.asarray(vad, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
-        raise InputError(f"an expression needs finite VAD points of shape (n, 3), got {points.shape}")
-    length = np.linalg.norm(points, axis=1, keepdims=True)
-    cosine = (points @ _DIRECTIONS.T) / np.maximum(length, 1e-9)
-    share = np.exp(_SHARPNESS * (cosine - 1.0))
-    share /= share.sum(axis=1, keepdims=True)
-    strength = length[:, 0] / (share @ _LENGTHS)
-    # Rises linearly from neutral and bends smoothly into full strength instead of hitting it with a corner.
-    strength = np.minimum(strength, 1.5)
-    strength = strength * (1.0 - strength / 6.0) / (1.0 - 1.0 / 6.0)
-    strength = np.minimum(strength, 1.0)
-    return strength[:, None] * (share @ _INTENSITIES)
+    if distribution is None:
+        return None
+    p = np.array(convert(distribution, EKMAN7).probabilities)
+    p[_NEUTRAL] = 0.0
+    total = float(p.sum())
+    if total < 1e-6:
+        return None
+    weights = np.maximum(p / total, _LEAST_LABEL) * (len(EKMAN7) - 1)
+    weights[_NEUTRAL] = 1.0
+    return weights
 
 
-def expression_weights(vad: Array, *, speaking: bool = False) -> Array:
-    """The face of a feeling as ARKit weights, shape (points, 52) in [0, 1], for VAD points (points, 3).
+def felt_labels(felt: AffectState) -> Array | None:
+    """`label_weights` of what an agent's last step says of its label."""
+    return label_weights(felt.distribution)
 
-    With `speaking`, what the mouth needs for speech is left out (SPEECH_SHARE). Raises InputError as `action_units`.
+
+@dataclass(frozen=True)
+class Mixture:
+    """What faces a feeling is made of: `strength` (points,) in [0, 1], `shares` (points, prototypes) that sum to 1."""
+
+    strength: Array
+    shares: Array
+
+    @classmethod
+    def of(cls, vad: Array, labels: Array | None = None) -> Mixture:
+        """For VAD points (points, 3) and, where the feeling has a name, its `label_weights` (7,).
+
+        Raises:
+            InputError: the points are not of shape (points, 3), or not finite.
+        """
+        points = np.asarray(vad, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+            raise InputError(f"an expression needs finite VAD points of shape (n, 3), got {points.shape}")
+        length = np.linalg.norm(points, axis=1, keepdims=True)
+        cosine = (points @ _DIRECTIONS.T) / np.maximum(length, 1e-9)
+        shares = np.exp(_SHARPNESS * (cosine - 1.0))
+        if labels is not None:
+            shares = shares * labels[_CALLED]
+        shares /= shares.sum(axis=1, keepdims=True)
+        # Rises linearly from neutral and bends smoothly into full strength instead of hitting it with a corner.
+        strength = np.minimum(length[:, 0] / (shares @ _LENGTHS), 1.5)
+        strength = strength * (1.0 - strength / 6.0) / (1.0 - 1.0 / 6.0)
+        return cls(np.minimum(strength, 1.0), shares)
+
+    @property
+    def action_units(self) -> Array:
+        """Intensities, shape (points, len(ACTION_UNITS)) in [0, 1]."""
+        return self.strength[:, None] * (self.shares @ _INTENSITIES)
+
+    @property
+    def weights(self) -> Array:
+        """ARKit weights, shape (points, 52) in [0, 1]."""
+        return np.minimum(self.action_units @ _AU_WEIGHTS, 1.0)
+
+    @property
+    def posture(self) -> Array:
+        """Shape (points, 3) in radians: pitch and roll of the head as in FaceTrack, and how far the eyes look up."""
+        return self.strength[:, None] * (self.shares @ _POSTURES)
+
+
+def expression_weights(vad: Array, labels: Array | None = None, *, speaking: bool = False) -> Array:
+    """The face of a feeling as ARKit weights, shape (points, 52) in [0, 1]. Arguments and errors as of `Mixture.of`.
+
+    With `speaking`, what the mouth needs for speech is left out (SPEECH_SHARE).
     """
-    weights = np.minimum(action_units(vad) @ _AU_WEIGHTS, 1.0)
+    weights = Mixture.of(vad, labels).weights
     return weights * SPEECH_SHARES if speaking else weights

@@ -6,9 +6,7 @@ and falls exponentially around its interval. A weight at a moment is the mean of
 take the shape of the vowel beside it, while /u/ cares very much and begins to round them well before it sounds. Jaw and
 lips are scaled apart from each other, as in JALI (Edwards, Landreth, Fiume & Singh 2016).
 
-Means never quite reach a target, and a mouth that does not shut on "p" looks dubbed. So closures are a constraint of
-their own: `closure` says how firmly the lips must be shut in each frame, is exactly 1 in the frame nearest to the
-centre of every p, b and m, and `seal_lips` enforces it after everything else has been added.
+Means never quite reach a target; the closed lips of p, b and m are a constraint of their own (rapport.avatar.closure).
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from rapport.persona.errors import StageError
-from rapport.speech.audio import PAUSE, Audio, Phoneme
+from rapport.speech.audio import PAUSE, Phoneme
 
 Array = NDArray[np.float64]
 
@@ -51,9 +49,9 @@ ROUNDING_REACH_S = 0.11
 
 VISEMES: Mapping[str, Viseme] = {
     "rest": Viseme(0.0, jaw_dominance=0.8, lip_dominance=0.7),
-    # Bilabials. The seal itself is the constraint in `seal_lips`; these targets bring the lips near it.
-    "p": Viseme(0.02, {"mouthPress": 0.30, "mouthRollLower": 0.14, "mouthRollUpper": 0.10}, 0.0, 2.5, 2.5),
-    "m": Viseme(0.03, {"mouthPress": 0.18, "mouthRollLower": 0.12, "mouthRollUpper": 0.08}, 0.0, 2.5, 2.5),
+    # Bilabials. The seal itself is the constraint in rapport.avatar.closure; these targets bring the lips near it.
+    "p": Viseme(0.02, {"mouthPress": 0.30, "mouthRollLower": 0.14, "mouthRollUpper": 0.10}, 0.0, 2.0, 2.5),
+    "m": Viseme(0.03, {"mouthPress": 0.18, "mouthRollLower": 0.12, "mouthRollUpper": 0.08}, 0.0, 2.0, 2.5),
     # Labiodentals: the lower lip tucks under the upper teeth, which show.
     "f": Viseme(0.07, {"mouthRollLower": 0.55, "mouthUpperUp": 0.28, "mouthShrugLower": 0.12}, 0.0, 3.0, 4.0),
     # Dentals, alveolars, velars: the lips follow their neighbours, the tongue and the jaw do the work.
@@ -148,11 +146,11 @@ _GAP_S = 0.03
 _INSET_S = 0.03
 _LOOK_S = 0.7
 """Beyond this distance a dominance is nothing (e ** -6 for the longest reach)."""
-_CLOSURE_RELEASE_S = 0.06
 _VOWELS = frozenset("ieɪɛæaɑʌəɜɔoʊu")
 
 
-def _columns(stem: str) -> list[int]:
+def columns_of(stem: str) -> list[int]:
+    """The places of a weight, or of the left and right one of a pair, in ARKIT_BLENDSHAPES."""
     if stem in BLENDSHAPE_INDEX:
         return [BLENDSHAPE_INDEX[stem]]
     return [BLENDSHAPE_INDEX[stem + side] for side in ("Left", "Right")]
@@ -160,13 +158,12 @@ def _columns(stem: str) -> list[int]:
 
 _JAW = BLENDSHAPE_INDEX["jawOpen"]
 _TONGUE = BLENDSHAPE_INDEX["tongueOut"]
-_CLOSE = BLENDSHAPE_INDEX["mouthClose"]
 _ROW = {name: i for i, name in enumerate(VISEMES)}
-_LIPS = sorted({column for v in VISEMES.values() for stem in v.lips for column in _columns(stem)})
+_LIPS = sorted({column for v in VISEMES.values() for stem in v.lips for column in columns_of(stem)})
 _LIP_TARGETS = np.zeros((len(VISEMES), len(_LIPS)))
 for _name, _viseme in VISEMES.items():
     for _stem, _weight in _viseme.lips.items():
-        _LIP_TARGETS[_ROW[_name], [_LIPS.index(column) for column in _columns(_stem)]] = _weight
+        _LIP_TARGETS[_ROW[_name], [_LIPS.index(column) for column in columns_of(_stem)]] = _weight
 _JAW_TARGETS = np.array([v.jaw for v in VISEMES.values()])
 _TONGUE_TARGETS = np.array([v.tongue for v in VISEMES.values()])
 _DOMINANCE = np.array([(v.jaw_dominance, v.lip_dominance, v.tongue_dominance) for v in VISEMES.values()])
@@ -228,6 +225,11 @@ class Articulation:
     @property
     def centres_s(self) -> Array:
         return 0.5 * (self.starts_s + self.ends_s)
+
+    @property
+    def sounding(self) -> NDArray[np.bool_]:
+        """Which segments are no rest."""
+        return self.rows != _ROW["rest"]
 
     @property
     def closures_s(self) -> Array:
@@ -300,98 +302,12 @@ def mouth_weights(articulation: Articulation, times_s: Array) -> Array:
     return out
 
 
-def closure(articulation: Articulation, times_s: Array, closed: NDArray[np.bool_]) -> Array:
-    """How firmly the lips must be shut, shape (times,) in [0, 1]: 1 while p, b or m is held and wherever `closed`.
-
-    It rises and falls within 60 ms, or within half of a neighbouring vowel if that is shorter.
-    """
-    firmness = np.zeros(len(times_s))
-    if len(times_s):
-        part = articulation.near(float(times_s[0]), float(times_s[-1]))
-        lips = np.flatnonzero(part.bilabial)
-        if len(lips):
-            lengths_s = part.ends_s - part.starts_s
-            for side in (-1, 1):
-                neighbour = np.clip(lips + side, 0, len(lengths_s) - 1)
-                release_s = np.clip(0.5 * lengths_s[neighbour], 0.02, _CLOSURE_RELEASE_S)
-                edge_s = part.starts_s[lips] if side < 0 else part.ends_s[lips]
-                away_s = side * (times_s[:, None] - edge_s)
-                on_this_side = side * (times_s[:, None] - part.centres_s[lips]) >= 0.0
-                ramp = np.clip(1.0 - away_s / release_s, 0.0, 1.0) * on_this_side
-                firmness = np.maximum(firmness, (ramp * ramp * (3.0 - 2.0 * ramp)).max(axis=1))
-    firmness[closed] = 1.0
-    return firmness
-
-
-_PARTING = [
-    column
-    for stem in ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "mouthStretch", "mouthDimple")
-    for column in _columns(stem)
-] + [BLENDSHAPE_INDEX["jawForward"], _TONGUE]
-"""Weights that part the lips on a head, besides the jaw."""
-LIPS_APART = 0.05
-"""The jawOpen by which a relaxed mouth is open already: the shipped heads rest with lips 4% of the width apart."""
-_PRESS = {
-    column: least
-    for stem, least in (("mouthPress", 0.2), ("mouthRollLower", 0.1), ("mouthRollUpper", 0.08))
-    for column in _columns(stem)
-}
-
-
-def seal_lips(weights: Array, firmness: Array) -> Array:
-    """Shut the lips by `firmness` (frames,), whatever else moves the face: returns new weights (frames, 52).
-
-    Everything that parts the lips fades out, the jaw nearly closes, mouthClose takes back what the jaw still opens and
-    what a relaxed mouth leaves open (LIPS_APART), and a little press and roll makes the contact visible.
-    """
-    out = weights.copy()
-    open_share = 1.0 - firmness[:, None]
-    out[:, _PARTING] *= open_share
-    out[:, _JAW] *= 1.0 - 0.85 * firmness
-    out[:, _CLOSE] = np.maximum(out[:, _CLOSE] * open_share[:, 0], firmness * (out[:, _JAW] + LIPS_APART))
-    for column, least in _PRESS.items():
-        out[:, column] = np.maximum(out[:, column], least * firmness)
-    return out
-
-
-# ------------------------------------------------------------------------------------------------ the sound's loudness
-
-_LOUDNESS_STEP_S = 0.01
-_SILENCE_DB = -60.0
-_RANGE_DB = 32.0
-
-
-def loudness(audio: Audio, times_s: Array) -> Array:
-    """Loudness at each time, shape (times,) in [0, 1]: 1 at the clause's loud level, 0 from 32 dB below it.
-
-    Root mean square over 10 ms steps in decibels, relative to its own 95th percentile, smoothed over about 50 ms.
-    A clause that never exceeds -60 dB of full scale is silence: all zeros, as are times outside the sound.
-    """
-    step = max(1, round(audio.sample_rate_hz * _LOUDNESS_STEP_S))
-    steps = len(audio.samples) // step
-    if steps == 0:
-        return np.zeros(len(times_s))
-    power = np.empty(steps)
-    for a in range(0, steps, 4096):  # an hour of sound never exists twice in memory
-        block = audio.samples[a * step : min(a + 4096, steps) * step].reshape(-1, step)
-        power[a : a + len(block)] = np.einsum("ij,ij->i", block, block, dtype=np.float64) / step
-    level_db = 10.0 * np.log10(power + 1e-12)
-    loud_db = float(np.percentile(level_db, 95))
-    if loud_db < _SILENCE_DB:
-        return np.zeros(len(times_s))
-    relative = np.clip(1.0 + (level_db - loud_db) / _RANGE_DB, 0.0, 1.0)
-    window = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
-    smooth = np.convolve(relative, window, mode="same") if steps >= len(window) else relative
-    at_s = (np.arange(steps) + 0.5) * (step / audio.sample_rate_hz)
-    return np.interp(times_s, at_s, smooth, left=0.0, right=0.0)
-
-
 def mouth_from_loudness(loud: Array) -> Array:
     """Mouth weights (times, 52) for a voice without phoneme times: the jaw and the lower lip follow the loudness."""
     out = np.zeros((len(loud), len(ARKIT_BLENDSHAPES)))
     opened = np.clip((loud - 0.35) / 0.65, 0.0, 1.0) ** 1.3
     out[:, _JAW] = 0.36 * opened
-    out[:, _columns("mouthLowerDown")] = 0.14 * opened[:, None]
-    out[:, _columns("mouthUpperUp")] = 0.06 * opened[:, None]
-    out[:, _columns("mouthFunnel")] = 0.10 * (opened * (1.0 - opened) * 4.0)[:, None]
+    out[:, columns_of("mouthLowerDown")] = 0.14 * opened[:, None]
+    out[:, columns_of("mouthUpperUp")] = 0.06 * opened[:, None]
+    out[:, columns_of("mouthFunnel")] = 0.10 * (opened * (1.0 - opened) * 4.0)[:, None]
     return out

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapport.avatar.expression import ACTION_UNITS, PROTOTYPES, action_units, expression_weights
+from rapport.avatar.expression import (
+    ACTION_UNITS,
+    PROTOTYPES,
+    Mixture,
+    expression_weights,
+)
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
 from rapport.persona.affect import EKMAN7
 from rapport.persona.errors import InputError
@@ -42,15 +47,15 @@ def test_a_small_step_in_affect_is_a_small_step_of_the_face(vad, towards):
 
 @given(point, st.floats(0.0, 1.0))
 def test_a_weaker_feeling_shows_less(vad, share):
-    weaker, full = action_units(np.stack([share * np.array(vad), vad]))
+    weaker, full = Mixture.of(np.stack([share * np.array(vad), vad])).action_units
     assert (weaker <= full + 1e-9).all()
 
 
 @pytest.mark.parametrize("label", [label for label in EKMAN7.labels if label != "neutral"])
 def test_each_emotion_shows_its_own_action_units_most(label):
     numbers = list(ACTION_UNITS)
-    got = action_units(EKMAN7.points[label].as_array()[None])[0]
-    wanted = {name: np.array([units.get(number, 0.0) for number in numbers]) for name, (_, units) in PROTOTYPES.items()}
+    got = Mixture.of(EKMAN7.points[label].as_array()[None]).action_units[0]
+    wanted = {name: np.array([p.units.get(number, 0.0) for number in numbers]) for name, p in PROTOTYPES.items()}
     likeness = {name: float(got @ v / np.linalg.norm(got) / np.linalg.norm(v)) for name, v in wanted.items()}
     assert max(likeness, key=lambda name: likeness[name]) == label
     assert likeness[label] > 0.9

@@ -1,24 +1,20 @@
-"""The mouth: co-articulation, closures, odd phonemes, loudness."""
+"""The mouth: co-articulation and odd phonemes."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX
+from rapport.avatar.face import BLENDSHAPE_INDEX
 from rapport.avatar.visemes import (
-    LIPS_APART,
     PHONEME_VISEMES,
     VISEMES,
     Articulation,
-    closure,
-    loudness,
     mouth_from_loudness,
     mouth_weights,
-    seal_lips,
 )
 from rapport.persona.errors import StageError
-from rapport.speech.audio import Audio, Phoneme
+from rapport.speech.audio import Phoneme
 
 GRID_S = np.arange(0.0, 3.0, 0.005)
 MISAKI_AMERICAN = "AIOWYbdfhijklmnpstuvwzæðŋɑɔəɛɜɡɪɹɾʃʊʌʒʔʤʧθᵊᵻ"
@@ -141,33 +137,6 @@ def test_weights_do_not_depend_on_how_time_is_cut():
     np.testing.assert_allclose(whole, pieces, atol=2e-3)
 
 
-@pytest.mark.parametrize("phoneme", ["p", "b", "m"])
-def test_closure_holds_through_the_interval_and_releases_for_the_vowels(phoneme):
-    articulation, times = spoken(["ɑ", phoneme, "ɑ"])
-    firmness = closure(articulation, GRID_S, np.zeros(len(GRID_S), bool))
-    assert at(firmness, times[1] + 0.01) == pytest.approx(1.0)
-    assert at(firmness, 0.5 * (times[0] + times[1])) < 0.3
-    assert at(firmness, times[3]) == 0.0
-
-
-def test_closure_is_full_in_every_frame_it_is_told():
-    articulation, _ = spoken(["ɑ", "t", "ɑ"])
-    closed = np.zeros(len(GRID_S), bool)
-    closed[[5, 77]] = True
-    np.testing.assert_array_equal(np.flatnonzero(closure(articulation, GRID_S, closed)), [5, 77])
-
-
-@given(st.integers(0, 2**32))
-def test_sealing_ends_with_nothing_that_parts_the_lips(seed):
-    values = np.random.default_rng(seed).uniform(size=52)
-    sealed = seal_lips(np.array([values, values]), np.array([1.0, 0.0]))
-    by_name = dict(zip(ARKIT_BLENDSHAPES, sealed[0], strict=True))
-    assert by_name["mouthClose"] == pytest.approx(by_name["jawOpen"] + LIPS_APART)
-    assert by_name["jawOpen"] <= 0.15 * values[BLENDSHAPE_INDEX["jawOpen"]] + 1e-12
-    assert all(by_name[n] == 0.0 for n in ("mouthFunnel", "mouthUpperUpLeft", "mouthLowerDownRight", "tongueOut"))
-    np.testing.assert_array_equal(sealed[1], values)
-
-
 @pytest.mark.parametrize(
     "phonemes",
     [
@@ -192,24 +161,6 @@ def test_rounding_overlaps_are_trimmed():
     articulation = Articulation.of([Phoneme("ɑ", 0.1, 0.31), Phoneme("t", 0.3, 0.4)], 0.5)
     assert (np.diff(articulation.starts_s) >= 0).all()
     assert (articulation.starts_s[1:] >= articulation.ends_s[:-1] - 1e-12).all()
-
-
-def tone(level, duration_s=1.0, rate_hz=16_000):
-    times = np.arange(round(duration_s * rate_hz)) / rate_hz
-    return level * np.sin(2 * np.pi * 200 * times)
-
-
-def test_loudness_follows_the_envelope_whatever_the_level():
-    samples = np.concatenate([np.zeros(8000), tone(1.0), tone(0.1), np.zeros(8000)]).astype(np.float32)
-    times_s = np.array([-1.0, 0.2, 1.0, 2.0, 2.8, 9.0])
-    for gain in (0.9, 0.02):
-        got = loudness(Audio(gain * samples, 16_000), times_s)
-        np.testing.assert_allclose(got, [0.0, 0.0, 1.0, 1.0 - 20 / 32, 0.0, 0.0], atol=0.02)
-
-
-@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(40), np.zeros(16_000), 1e-5 * tone(1.0)])
-def test_silence_has_no_loudness(samples):
-    assert loudness(Audio(samples.astype(np.float32), 16_000), np.linspace(0, 1, 30)).max() == 0.0
 
 
 def test_loudness_alone_opens_and_shuts_the_mouth():

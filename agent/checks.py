@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 
+from rapport.agent.response.deliberation import Deliberation
 from rapport.agent.stages import EmpathyPlan
 from rapport.avatar.face import FaceTrack
 from rapport.memory.records import Exchange
@@ -73,6 +74,10 @@ def check_reply_item(result: object) -> None:
     if isinstance(result, EmpathyPlan):
         if not all(isinstance(value, str) for value in vars(result).values()):
             raise StageError("yielded a plan with a field that is no text")
+        return
+    if isinstance(result, Deliberation):
+        if not result.candidates:
+            raise StageError("yielded a deliberation without a candidate")
         return
     if not isinstance(result, str):
         raise StageError(f"yielded {type(result).__name__}, neither a plan nor a clause")

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.agent.perception.voice_baseline import SpeakerBaseline
+from rapport.agent.response.deliberation import Deliberation
 from rapport.avatar.face import AnimatorCapabilities, FaceTrack, RendererCapabilities
 from rapport.memory.records import Exchange, MemoryCapabilities, TurnRecord
 from rapport.persona.affect import VAD, AffectState, EmotionEstimate, Modality
@@ -97,6 +98,8 @@ class ReplyRequest:
     language model's prompt; empty when nothing was perceived."""
     guidance: str = ""
     """What the safety guard wants the reply to heed, as one line for a language model's prompt; mostly empty."""
+    budget_s: float = 12.0
+    """Seconds that the stage has for each item of the reply."""
 
 
 # ------------------------------------------------------------------------------------------------------ capabilities
@@ -180,8 +183,11 @@ class Responder(Protocol):
     @property
     def capabilities(self) -> ResponderCapabilities: ...
 
-    def respond(self, request: ReplyRequest) -> AsyncIterator[EmpathyPlan | str]:
-        """First the plan, then the reply clause by clause. Clauses are plain text to be spoken, without markup."""
+    def respond(self, request: ReplyRequest) -> AsyncIterator[EmpathyPlan | Deliberation | str]:
+        """First the plan, then the reply clause by clause. Clauses are plain text to be spoken, without markup.
+
+        A responder that weighed several replies may yield a Deliberation, for the trace, anywhere behind the plan.
+        """
         ...
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rapport.agent.response.deliberation import Deliberation
 from rapport.memory.records import Exchange, Recollection
 from rapport.persona.affect import VAD, AffectState, EmotionEstimate
 from rapport.persona.errors import StorageError
@@ -174,6 +175,43 @@ class PlanRecord(_Record):
     strategy: str = ""
 
 
+class CandidateRecord(_Record):
+    """A way to go on from the opening: who wrote it, why sentences were left out, the scores, all in [0, 1]."""
+
+    text: str
+    origin: str
+    faults: list[str] = Field(default_factory=list[str])
+    scores: dict[str, float] = Field(default_factory=dict[str, float])
+    total: float = 0.0
+
+
+class ConsideredRecord(_Record):
+    """What a responder weighed, best first. `steps`: how each step was found; `note`: what went wrong."""
+
+    opening: str
+    candidates: list[CandidateRecord]
+    steps: dict[str, str] = Field(default_factory=dict[str, str])
+    note: str = ""
+
+    @classmethod
+    def of(cls, thought: Deliberation) -> ConsideredRecord:
+        return cls(
+            opening=thought.opening,
+            candidates=[
+                CandidateRecord(
+                    text=c.text,
+                    origin=c.origin,
+                    faults=list(c.faults),
+                    scores={name: round(score, 4) for name, score in c.scores.items()},
+                    total=round(c.total, 4),
+                )
+                for c in thought.candidates
+            ],
+            steps=dict(thought.steps),
+            note=thought.note,
+        )
+
+
 class RiskRecord(_Record):
     """What the safety guard found; `rule` is the rule's name, or "classifier"."""
 
@@ -249,6 +287,7 @@ class TurnTrace(_Record):
     felt: FeltRecord
     recalled: list[RecalledRecord] = Field(default_factory=list[RecalledRecord])
     plan: PlanRecord
+    considered: ConsideredRecord | None = None
     reply: ReplyRecord
     timings_s: TimingsRecord
     failures: list[FailureRecord] = Field(default_factory=list[FailureRecord])

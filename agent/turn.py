@@ -32,6 +32,7 @@ from rapport.agent.checks import (
 )
 from rapport.agent.heard import heard_part
 from rapport.agent.perceiving import baseline_after, perceive, perceived
+from rapport.agent.response.deliberation import Deliberation
 from rapport.agent.runner import StageRunner
 from rapport.agent.safety.levels import Finding, Level
 from rapport.agent.safety.output import SAFE_SENTENCE, harm
@@ -40,6 +41,7 @@ from rapport.agent.stages import EmpathyPlan, PersonTurn, ReplyRequest, Utteranc
 from rapport.agent.trace import (
     AffectRecord,
     ClauseRecord,
+    ConsideredRecord,
     FailureRecord,
     FeltRecord,
     HeardRecord,
@@ -86,6 +88,7 @@ class _Findings:
     transcript: Transcript = field(default_factory=lambda: Transcript(""))
     recalled: Sequence[Exchange] = ()
     plan: EmpathyPlan | None = None
+    considered: Deliberation | None = None
     written: list[str] = field(default_factory=list[str])
     spoken: list[ev.Spoken] = field(default_factory=list[ev.Spoken])
     tracks: list[FaceTrack] = field(default_factory=list[FaceTrack])
@@ -297,6 +300,7 @@ class Turn:
             max_sentences=agent.config.max_sentences,
             reading=found.perceived.explanation.as_text(),
             guidance=self._following.guidance(found.risk),
+            budget_s=agent.config.response.budget_s,
         )
         if found.risk.level is Level.CRISIS:
             await self._meet_crisis(texts)
@@ -324,6 +328,8 @@ class Turn:
                         break
                     # The first sound is what the person waits for: nothing else computes until it is there.
                     await self._voice_tried.wait()
+                elif isinstance(item, Deliberation):
+                    found.considered = item
                 else:
                     found.plan = item
                     await self._emit(ev.Planned(item))
@@ -495,6 +501,7 @@ class Turn:
             )
             if plan is not None
             else PlanRecord(),
+            considered=ConsideredRecord.of(found.considered) if found.considered is not None else None,
             reply=ReplyRecord(
                 text=text, clauses=[_clause_record(t, spoken.get(i)) for i, t in enumerate(found.written)]
             ),

@@ -10,6 +10,8 @@ import typer
 
 from rapport.apps.evaluate.commands import eval_app
 from rapport.apps.memory import memory_app
+from rapport.apps.render import render
+from rapport.apps.simulate.commands import simulate_app
 from rapport.persona.errors import RapportError
 
 app = typer.Typer(
@@ -26,6 +28,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory_app, name="memory")
+app.add_typer(simulate_app, name="simulate")
 
 Persona = Annotated[str | None, typer.Option(help="A shipped persona (harbor, spark, willow) or a YAML card.")]
 Config = Annotated[Path | None, typer.Option(help="YAML that names a component per stage, budgets and fallbacks.")]
@@ -39,20 +42,26 @@ def demo(
     config: Config = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 picks a free one.")] = 7860,
+    auth: Annotated[str | None, typer.Option(help="NAME:PASSWORD that everybody has to give.")] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """A page to talk to the agent: text, microphone, talking head, both feelings drawn live."""
+    """A page to talk to the agent: text, microphone, camera, talking head, both feelings drawn live, and why."""
     chosen = _config(config, persona)
     typer.echo("starting the page; its models wake up meanwhile")
     from rapport.agent.safety.redaction import redact_logs
-    from rapport.apps.demo.page import serve
+    from rapport.apps.demo.serving import account, is_local, serve
 
     redact_logs()
+    someone = account(auth) if auth is not None else None
+    if someone is None and not is_local(host):
+        typer.echo(
+            f"warning: anybody who reaches {host} can use this page and this machine; --auth asks for a password"
+        )
 
     def tell(address: str) -> None:
         typer.echo(f"talk to it at {address} (Ctrl-C stops)")
 
-    serve(chosen, host=host, port=port, open_browser=open_browser, on_ready=tell)
+    serve(chosen, host=host, port=port, auth=someone, open_browser=open_browser, on_ready=tell)
 
 
 @app.command()
@@ -178,6 +187,32 @@ def bench_ears(json: Json = False) -> None:
     run(as_json=json)
 
 
+@bench_app.command("face")
+def bench_face(
+    persona: Persona = None,
+    config: Config = None,
+    seconds: Annotated[float, typer.Option(min=5, max=600, help="Length of the text that is spoken.")] = 60,
+    json: Json = False,
+) -> None:
+    """Frames per second by tier, closed lips, whether the feelings of the face are read, and when it nods."""
+    from rapport.apps.bench.face import run
+
+    run(_config(config, persona), seconds=seconds, as_json=json)
+
+
+@bench_app.command("page")
+def bench_page(
+    config: Config = None,
+    persona: Persona = None,
+    turns: Annotated[int, typer.Option(min=1, max=1000, help="How many turns one visitor types.")] = 10,
+    json: Json = False,
+) -> None:
+    """The page through headless Chromium: loading, first words, first sound, eight people at once, memory."""
+    from rapport.apps.bench.page import run
+
+    run(turns=turns, config=config, persona=persona, as_json=json)
+
+
 @bench_app.command("memory")
 def bench_memory(
     n: Annotated[int, typer.Option(min=100, help="How many memories one person has.")] = 1_000_000,
@@ -278,6 +313,42 @@ def train_safety(
     run(cases, data, out, seed=seed)
 
 
+@train_app.command("empathy")
+def train_empathy(
+    data: Annotated[Path, typer.Option(help="A folder with epitome/ and esconv/.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The scorer of empathy in replies, on EPITOME's pairs and ESConv's strategies."""
+    from rapport.apps.train.empathy import train_empathy as run
+
+    run(data, out, seed=seed)
+
+
+@train_app.command("cause")
+def train_cause(
+    data: Annotated[Path, typer.Option(help="A folder with reccon/.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The finder of causes of feelings, on RECCON."""
+    from rapport.apps.train.cause import train_cause as run
+
+    run(data, out, seed=seed)
+
+
+@train_app.command("strategy")
+def train_strategy(
+    data: Annotated[Path, typer.Option(help="A folder with esconv/.")],
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The policy over support strategies, on ESConv."""
+    from rapport.apps.train.strategy import train_strategy as run
+
+    run(data, out, seed=seed)
+
+
 @train_app.command("turn-ends")
 def train_turn_ends(
     data: Annotated[Path, typer.Option(help="A folder with goemotions/.")],
@@ -288,6 +359,9 @@ def train_turn_ends(
     from rapport.apps.train.turn_ends import train_turn_ends as run
 
     run(data, out, seed=seed)
+
+
+app.command()(render)
 
 
 def _config(path: Path | None, persona: str | None) -> Any:

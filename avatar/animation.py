@@ -37,6 +37,8 @@ Frames = NDArray[np.int64]
 FRAME_RATE_HZ = 25.0
 """Unless a component is asked for another one, as in "viseme:60"."""
 FRAME_RATE_RANGE_HZ = (10.0, 240.0)
+JAW_S = 0.12
+"""A jaw that follows the loudness alone takes so long: sounds begin and end faster than it moves."""
 FRAMES_AT_ONCE = 1024
 """Frames computed together: bounds the memory of an hour-long clause."""
 
@@ -167,10 +169,12 @@ class _Speaking:
         return self._composed(sound, _Mouth(mouth, self._beats(vowels_s, stress)), before)
 
     def by_loudness(self, before: FaceTrack | None) -> FaceTrack:
-        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
-            return mouth_from_loudness(loud), np.zeros(len(frames))
-
         sound = Loudness.of(self.clause.audio)
+        followed = sound.smoothed(JAW_S)
+
+        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
+            return mouth_from_loudness(followed.at(times_s)), np.zeros(len(frames))
+
         return self._composed(sound, _Mouth(mouth, self._beats(sound.at_s, sound.values)), before)
 
     def _owned(self) -> Frames:

@@ -11,14 +11,17 @@ from rapport.avatar.face import BLENDSHAPE_INDEX, FaceTrack
 from rapport.avatar.head import KEY_LIGHT, Head
 from rapport.persona.card import FaceCard
 
-_CAMERA = np.array([0.0, 0.0, 9.0])
+CAMERA = np.array([0.0, 0.0, 9.0])
+"""Where pictures are taken from, in decimetres from between the eyes."""
 _VIEW_HEIGHT = 3.3
 """What the picture's height covers at the eyes, in decimetres."""
 _EYE_LINE = 0.40
 """Where the eyes are, as a part of the height from the top."""
 _NEAR, _FAR = 5.0, 14.0
-_PIVOT = np.array([0.0, -1.05, -0.72])
-_BUST_FOLLOWS = 0.1
+PIVOT = np.array([0.0, -1.05, -0.72])
+"""The head turns about this point, in decimetres."""
+BUST_FOLLOWS = 0.1
+"""The part of a head's pose that the bust follows about the same point."""
 _EYE_LIDS_AT_RAD = 0.45
 """Gaze at which the lids have followed all the way."""
 _LIT_AROUND, _LIT_REACH = np.array([0.0, -0.45, -0.5]), 2.1
@@ -46,12 +49,12 @@ def rotation(pitch: float, yaw: float, roll: float) -> Matrix:
 
 def view_projection() -> Matrix:
     """World to clip space: a camera at eye level, its picture shifted so that the eyes come to `_EYE_LINE`."""
-    scale = 2 * _CAMERA[2] / _VIEW_HEIGHT
+    scale = 2 * CAMERA[2] / _VIEW_HEIGHT
     depth = _FAR / (_NEAR - _FAR)
     shift = 1 - 2 * _EYE_LINE
     projection = np.array([[scale, 0, 0, 0], [0, scale, -shift, 0], [0, 0, depth, _NEAR * depth], [0, 0, -1, 0]])
     view = np.eye(4)
-    view[:3, 3] = -_CAMERA
+    view[:3, 3] = -CAMERA
     return projection @ view
 
 
@@ -89,20 +92,20 @@ def grain_repeats(head: Head, size: int, texels: int) -> float:
 def frame_settings(head: Head, track: FaceTrack, face: FaceCard, i: int, grain: float = 1.0) -> FrameSettings:
     """Frame i of a track on a head, for the shaders; `grain` as `grain_repeats`."""
     pitch, yaw, roll = (float(a) for a in track.head_pose[i])
-    head_turn, bust_turn = rotation(pitch, yaw, roll), rotation(*(_BUST_FOLLOWS * a for a in (pitch, yaw, roll)))
+    head_turn, bust_turn = rotation(pitch, yaw, roll), rotation(*(BUST_FOLLOWS * a for a in (pitch, yaw, roll)))
     gaze_yaw, gaze_pitch = (float(a) for a in track.gaze[i])
-    eyes = _PIVOT + (head.eyes - _PIVOT) @ head_turn.T
+    eyes = PIVOT + (head.eyes - PIVOT) @ head_turn.T
     looks = np.empty((2, 3))
     for k, eye in enumerate(head.eyes):
         # At rest both eyes meet at the camera, as those of a person in conversation do.
-        inwards = np.arctan2(-eye[0], _CAMERA[2] - eye[2])
+        inwards = np.arctan2(-eye[0], CAMERA[2] - eye[2])
         looks[k] = head_turn @ rotation(-gaze_pitch, gaze_yaw + inwards, 0) @ [0, 0, 1]
     window = head.paint_window
     rows = [
         _VIEW,
         _KEY_VIEW,
-        np.append(_CAMERA, 0),
-        np.append(_PIVOT, 0),
+        np.append(CAMERA, 0),
+        np.append(PIVOT, 0),
         np.pad(head_turn.T, ((0, 0), (0, 1))),
         np.pad(bust_turn.T, ((0, 0), (0, 1))),
         np.pad(eyes, ((0, 0), (0, 1)), constant_values=float(head.eye_radius)),

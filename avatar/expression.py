@@ -39,7 +39,7 @@ ACTION_UNITS: Mapping[int, Mapping[str, float]] = {
     14: {"mouthDimple": 1.0},
     15: {"mouthFrown": 1.0},
     16: {"mouthLowerDown": 1.0},
-    17: {"mouthShrugLower": 1.0},
+    17: {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.8},
     18: {"mouthPucker": 1.0},
     20: {"mouthStretch": 1.0},
     22: {"mouthFunnel": 1.0},
@@ -49,6 +49,7 @@ ACTION_UNITS: Mapping[int, Mapping[str, float]] = {
     26: {"jawOpen": 0.5},
     27: {"jawOpen": 1.0},
     28: {"mouthRollLower": 1.0, "mouthRollUpper": 1.0},
+    29: {"jawForward": 1.0},
     43: {"eyeBlink": 1.0},
 }
 """FACS action units as ARKit weights at full intensity (E); a stem stands for the left and right weight."""
@@ -75,19 +76,21 @@ def _basic(label: str, units: Mapping[int, float], pitch_deg: float, roll_deg: f
 
 
 PROTOTYPES: Mapping[str, Prototype] = {
-    "joy": _basic("joy", {6: 0.95, 12: 0.95, 25: 0.75, 10: 0.2, 7: 0.15}, -1.5, 1.5, 0.0),
+    "joy": _basic("joy", {6: 0.95, 12: 1.0, 25: 1.0, 10: 0.5, 7: 0.1}, -1.5, 1.5, 0.0),
     # The head hangs and the eyes are cast down.
-    "sadness": _basic("sadness", {1: 0.95, 4: 0.6, 15: 1.0, 17: 0.75, 43: 0.22, 24: 0.15, 7: 0.15}, 5.0, 1.0, -3.0),
+    "sadness": _basic("sadness", {1: 1.0, 4: 0.75, 15: 1.0, 17: 0.4, 43: 0.28, 7: 0.2, 6: 0.15}, 8.0, 1.0, -4.0),
     # A lowered head makes the glare (Witkower & Tracy 2019).
-    "anger": _basic("anger", {4: 1.0, 5: 0.4, 7: 0.55, 9: 0.75, 10: 0.55, 22: 0.15, 23: 0.3, 25: 0.5}, 4.0, 0.0, 0.0),
+    "anger": _basic(
+        "anger", {4: 1.0, 5: 0.2, 7: 0.65, 9: 0.8, 10: 0.5, 15: 0.1, 16: 0.5, 25: 0.3, 26: 0.75, 29: 0.4}, 5.0, 0.0, 1.5
+    ),
     "disgust": _basic(
         "disgust",
-        {9: 1.0, 10: 1.0, 15: 0.25, 17: 0.3, 4: 0.75, 6: 0.25, 7: 0.45, 25: 0.2, 26: 0.1},
-        -2.0,
+        {9: 1.0, 10: 0.95, 4: 0.95, 6: 0.45, 7: 0.7, 15: 0.3, 16: 0.2, 17: 0.65, 26: 0.4, 43: 0.1},
+        3.0,
         -1.5,
         0.0,
     ),
-    "fear": _basic("fear", {1: 1.0, 2: 0.3, 4: 0.5, 5: 0.95, 20: 1.0, 25: 0.8, 26: 0.35, 16: 0.2}, -2.0, 0.0, 0.0),
+    "fear": _basic("fear", {1: 1.0, 2: 0.1, 4: 0.75, 5: 1.0, 15: 0.5, 20: 1.0, 25: 1.0, 26: 0.4}, -2.0, 0.0, 0.0),
     "surprise": _basic("surprise", {1: 0.95, 2: 1.0, 5: 0.95, 22: 0.1, 26: 0.85, 27: 0.1}, -1.5, 0.0, 0.0),
     # The calm half of the space, which the basic emotions leave empty.
     "content": Prototype(VAD(0.65, -0.35, 0.30), {12: 0.45, 6: 0.3, 43: 0.06}, -1.0, 1.0, called="joy"),
@@ -118,12 +121,12 @@ SPEECH_SHARE: Mapping[str, float] = {
     "tongueOut": 0.0,
     "mouthPress": 0.2,
     "mouthLowerDown": 0.3,
-    "mouthUpperUp": 0.4,
+    "mouthUpperUp": 0.25,
     "mouthShrugLower": 0.3,
     "mouthStretch": 0.6,
     "mouthDimple": 0.8,
     "mouthFrown": 0.9,
-    "mouthSmile": 0.8,
+    "mouthSmile": 0.9,
 }
 """The share of an expression's weight that remains while speaking; what isn't named stays whole."""
 

@@ -1,50 +1,39 @@
 """A head as binary glTF 2.0 (GLB): 52 named morph targets, a neck and eyes that turn, and a track baked in if wanted.
 
-Everything is coloured per vertex, so that the file needs no pictures and any viewer shows it: skin, lips, brows, eyes,
-teeth and hair in the persona's colours. Lengths are metres. Shapes are stored sparsely.
+Any viewer shows it: colours stand at the vertices, and four small pictures add lips and brows, strands, teeth and the
+neckline. `_SHADING` at the vertices is baked light, for our own head in the browser (avatar/web). Lengths are metres.
 """
 
 from __future__ import annotations
 
-import json
-import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rapport.avatar.camera import lids_with_gaze, linear_colour
+from rapport.avatar.camera import BUST_FOLLOWS, CAMERA, PIVOT, lids_with_gaze, linear_colour
 from rapport.avatar.face import ARKIT_BLENDSHAPES, FaceTrack
+from rapport.avatar.gltf_file import GlbFile
+from rapport.avatar.gltf_looks import Surface, eye_ball, hair_surface, surface_of
 from rapport.avatar.head import Head, Material, head_of, normal_changes
 from rapport.persona.card import FaceCard
 from rapport.persona.errors import InputError, StorageError
 
 MAX_TRACK_S = 3600.0
-PIVOT = np.array([0.0, -1.05, -0.72])
-BUST_FOLLOWS = 0.1
-"""As the renderer turns a head: about this point, in decimetres, with the bust following by this part."""
 _METRES = 0.1
-_FLOAT, _BYTE, _USHORT, _UINT = 5126, 5121, 5123, 5125
-_TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
-_VERTICES, _INDICES = 34962, 34963
 _SMALLEST_MOVE_M, _SMALLEST_TILT = 2e-5, 0.08
 """What a shape moves or tilts by less is left out: 20 micrometres and about five degrees."""
-_IRIS, _PUPIL = 0.43, 0.17
-"""Radii in radii of the ball, as the shaders have them."""
-_LOOKS = {  # roughness, alpha, both sides
-    Material.SKIN: (0.55, False, False),
-    Material.MOUTH: (0.35, False, True),
-    Material.TEETH: (0.25, False, True),
-    Material.LASHES: (0.9, True, True),
-}
+
+Floats = NDArray[np.floating]
 
 
 def glb_of(face: FaceCard, track: FaceTrack | None = None, *, fine: bool = False) -> bytes:
     """The person of a card as a GLB; with a track, its animation as the clip "reply".
 
     Mesh "face" has the 52 targets, named in `extras.targetNames`. Node "head" turns on "bust"; "eyeLeft" and "eyeRight"
-    turn on the head.
+    turn on the head and meet at the camera of our pictures. Extension: KHR_mesh_quantization (required).
 
     Raises:
         InputError: an empty track, or one of more than an hour.
@@ -67,293 +56,222 @@ def write_glb(path: Path, face: FaceCard, track: FaceTrack | None = None, *, fin
 
 class _Writer:
     def __init__(self, head: Head, face: FaceCard) -> None:
-        self._head, self._face = head, face
-        self._blob = bytearray()
-        self._json: dict[str, Any] = {
-            "asset": {"version": "2.0", "generator": "Rapport"},
-            "scene": 0, "scenes": [{"nodes": [0, 4, 5]}], "nodes": [], "meshes": [], "materials": [], "skins": [],
-            "accessors": [], "bufferViews": [], "buffers": [],
-        }  # fmt: skip
+        self._head, self._face, self._file = head, face, GlbFile()
+        self._tilts: NDArray[np.float32] = np.clip(normal_changes(head), -1, 1)
+        reach = max(np.abs(head.positions).max(), np.abs(head.hair_positions).max(initial=0)) * _METRES
+        self._unit = float(np.ceil(100 * reach + 1) / 100)
+        """Metres that a coordinate of 1 stands for: skinned vertices are normalized 16-bit integers."""
+        inwards = np.arctan2(-head.eyes[:, 0], CAMERA[2] - head.eyes[:, 2])
+        self._inwards: tuple[float, float] = (float(inwards[0]), float(inwards[1]))
 
     def finish(self, track: FaceTrack | None) -> bytes:
+        tree = self._file.tree
         pivot = PIVOT * _METRES
         eyes = (self._head.eyes - PIVOT) * _METRES
-        # At rest both eyes meet at the viewer, as in the pictures that the renderer draws.
-        self._json["nodes"] = [
+        tree["scenes"] = [{"nodes": [0, 4, 5]}]
+        tree["nodes"] = [
             {"name": "bust", "translation": pivot.tolist(), "children": [1]},
             {"name": "head", "children": [2, 3]},
             *(
-                {"name": name, "mesh": 2, "translation": eye.tolist()}
-                for name, eye in zip(("eyeLeft", "eyeRight"), eyes, strict=True)
+                {
+                    "name": name, "mesh": 2, "translation": eye.tolist(),
+                    "rotation": _quaternions(np.array([[0.0, yaw, 0.0]]))[0].tolist(),
+                }
+                for name, eye, yaw in zip(("eyeLeft", "eyeRight"), eyes, self._inwards, strict=True)
             ),
             {"name": "face", "mesh": 0, "skin": 0},
             {"name": "body", "mesh": 1, "skin": 0},
-        ]
-        inverse = np.eye(4, dtype=np.float32)
+        ]  # fmt: skip
+        inverse = np.diag([self._unit, self._unit, self._unit, 1])
         inverse[3, :3] = -pivot  # column-major
-        self._json["skins"] = [
-            {"joints": [0, 1], "inverseBindMatrices": self._accessor(np.stack([inverse.ravel()] * 2), _FLOAT)}
+        tree["skins"] = [
+            {"joints": [0, 1], "inverseBindMatrices": self._file.values(np.stack([inverse.ravel()] * 2), "<f4")}
         ]
-        moving = [self._face_part(material) for material in _LOOKS]
-        self._json["meshes"] = [
+        moving = (Material.SKIN, Material.MOUTH, Material.TEETH, Material.LASHES, Material.TEAR)
+        tree["meshes"] = [
             {
-                "name": "face", "primitives": moving, "weights": [0.0] * len(ARKIT_BLENDSHAPES),
-                "extras": {"targetNames": list(ARKIT_BLENDSHAPES)},
+                "name": "face", "primitives": [self._moving(material) for material in moving],
+                "weights": [0.0] * len(ARKIT_BLENDSHAPES), "extras": {"targetNames": list(ARKIT_BLENDSHAPES)},
             },
-            {"name": "body", "primitives": [self._cloth(), *self._hair()]},
+            {"name": "body", "primitives": [self._still(Material.CLOTH), *self._hair()]},
             {"name": "eye", "primitives": [self._eye()]},
         ]  # fmt: skip
         if track is not None:
             self._animate(track)
-        return self._packed()
+        return self._file.packed()
 
     # ----------------------------------------------------------------------------------------------------- parts
 
-    def _face_part(self, material: Material) -> dict[str, Any]:
+    def _still(self, material: Material) -> dict[str, Any]:
         head = self._head
         which = np.flatnonzero(head.materials == material)
         renumbered = np.zeros(len(head.materials), np.uint32)
         renumbered[which] = np.arange(len(which))
         triangles = head.triangles[head.materials[head.triangles[:, 0]] == material]
-        roughness, alpha, both = _LOOKS[material]
-        part = self._primitive(
-            head.positions[which], head.normals[which], self._colours(material)[which], renumbered[triangles],
-            self._material(material.name.lower(), roughness, alpha=alpha, both=both),
-        )  # fmt: skip
-        tilts = normal_changes(head)[:, which]
-        part["targets"] = [
-            {
-                "POSITION": self._sparse(head.shape(name)[which] * _METRES, _SMALLEST_MOVE_M),
-                "NORMAL": self._sparse(tilts[k], _SMALLEST_TILT),
-            }
-            for k, name in enumerate(ARKIT_BLENDSHAPES)
-        ]
+        surface = surface_of(self._file, head, self._face, material, which)
+        return self._primitive(head.positions[which], head.normals[which], renumbered[triangles], surface)
+
+    def _moving(self, material: Material) -> dict[str, Any]:
+        head, file = self._head, self._file
+        which = np.flatnonzero(head.materials == material)
+        part = self._still(material)
+        tilts = self._tilts[:, which]
+        targets: list[dict[str, int]] = []
+        for k, name in enumerate(ARKIT_BLENDSHAPES):
+            moves: NDArray[np.float32] = head.shape(name)[which] * _METRES
+            moved = np.flatnonzero(np.linalg.norm(moves, axis=1) > _SMALLEST_MOVE_M)
+            tilted = np.flatnonzero(np.linalg.norm(tilts[k], axis=1) > _SMALLEST_TILT)
+            targets.append(
+                {
+                    "POSITION": file.sparse(np.multiply(moves, 32767 / self._unit).round(), "<i2", moved),
+                    "NORMAL": file.sparse(np.multiply(tilts[k], 127).round(), "<i1", tilted),
+                }
+            )
+        part["targets"] = targets
         return part
-
-    def _colours(self, material: Material) -> NDArray[np.float64]:
-        """(V, 3 or 4) linear, by the rules of the shaders."""
-        head = self._head
-        sky, _, rosy, dark = (head.shading / 255.0).T[:, :, None]
-        cover = head.cover[:, None] / 255.0
-        if material is Material.TEETH:
-            return np.array([0.78, 0.72, 0.62]) * (0.35 + 0.65 * cover)
-        if material is Material.MOUTH:
-            return np.array([0.36, 0.10, 0.10]) * (0.25 + 0.75 * cover)
-        if material is Material.LASHES:
-            return np.concatenate([np.full((len(cover), 3), 0.008), cover], 1)
-        hair = linear_colour(self._face.hair)
-        skin = linear_colour(self._face.skin) * (1 + rosy * (np.array([1.06, 0.80, 0.77]) - 1))
-        skin = skin * (1 + dark * (np.array([0.46, 0.43, 0.45]) - 1))
-        skin = skin + cover * (hair * 0.4 - skin)
-        lips, brows = self._painted()
-        skin = skin * (1 + lips * (np.array([0.86, 0.47, 0.48]) - 1))
-        return (skin + brows * (hair * 0.45 + 0.004 - skin)) * (0.55 + 0.45 * sky)
-
-    def _painted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lips and brows at each vertex, both (V, 1) in [0, 1]."""
-        u0, v0, u1, v1 = self._head.paint_window
-        at = (self._head.uvs - [u0, v0]) / [u1 - u0, v1 - v0]
-        inside = (self._head.materials == Material.SKIN) & ((at >= 0) & (at < 1)).all(1)
-        n = len(self._head.paint)
-        column, row = (np.clip(at, 0, 0.9999) * n).astype(int).T
-        values = np.where(inside[:, None], self._head.paint[row, column] / 255.0, 0.0)
-        return values[:, :1], values[:, 1:]
-
-    def _cloth(self) -> dict[str, Any]:
-        head = self._head
-        which = np.flatnonzero(head.materials == Material.CLOTH)
-        renumbered = np.zeros(len(head.materials), np.uint32)
-        renumbered[which] = np.arange(len(which))
-        triangles = head.triangles[head.materials[head.triangles[:, 0]] == Material.CLOTH]
-        colours = linear_colour(self._face.cloth) * (0.5 + 0.5 * head.shading[which, :1] / 255.0)
-        return self._primitive(
-            head.positions[which], head.normals[which], colours, renumbered[triangles],
-            self._material("cloth", 0.9, both=True),
-        )  # fmt: skip
 
     def _hair(self) -> list[dict[str, Any]]:
         head = self._head
         if not len(head.hair_triangles):
             return []
-        sky, tone = head.hair_shading[:, :1] / 255.0, head.hair_shading[:, 2:3] / 255.0
-        colours = linear_colour(self._face.hair) * (0.35 + 0.65 * sky) * (0.7 + 0.6 * tone)
         normals = head.hair_normals.astype(np.float32)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-        return [
-            self._primitive(
-                head.hair_positions, normals, colours, head.hair_triangles, self._material("hair", 0.55, both=True)
-            )
-        ]
+        surface = hair_surface(self._file, head, self._face)
+        return [self._primitive(head.hair_positions, normals, head.hair_triangles, surface)]
 
-    def _eye(self, around: int = 32) -> dict[str, Any]:
-        """A ball about the origin that looks along z: rings of pupil, iris and white."""
-        radius = float(self._head.eye_radius)
+    def _eye(self) -> dict[str, Any]:
         iris = linear_colour(self._face.eyes)
-        white, red = np.array([0.60, 0.575, 0.56]), np.array([0.50, 0.36, 0.33])
-        rings = [
-            (0.0, 0 * iris + 0.004), (_PUPIL, 0 * iris + 0.004), (_PUPIL + 0.02, iris * 1.3), (0.30, iris),
-            (_IRIS - 0.06, iris * 0.8), (_IRIS - 0.01, iris * 0.25), (_IRIS + 0.03, white * 0.85), (0.6, white),
-            (0.85, (white + red) / 2), (1.0, red), (0.7, red), (0.0, red),
-        ]  # fmt: skip
-        sines = np.array([r for r, _ in rings])
-        cosines = np.sqrt(1 - sines**2) * np.where(np.arange(len(rings)) < 9, 1, -1)
-        angle = 2 * np.pi * np.arange(around) / around
-        normals = np.stack(
-            [np.outer(sines, np.cos(angle)), np.outer(sines, np.sin(angle)), np.repeat(cosines[:, None], around, 1)], -1
-        ).reshape(-1, 3)
-        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-        colours = np.repeat(np.clip([c for _, c in rings], 0, 1), around, 0)
-        ring, i = (a.ravel() for a in np.mgrid[: len(rings) - 1, :around])
-        a, b = ring * around + i, ring * around + (i + 1) % around
-        c, d = a + around, b + around
-        triangles = np.concatenate([np.stack([a, c, d], 1), np.stack([a, d, b], 1)])
-        points = normals[triangles] * radius
-        flat = np.linalg.norm(np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]), axis=1) < 1e-9
-        material = self._material("eye", 0.08)
-        return self._primitive(
-            normals * radius, normals, colours, triangles[~flat].astype(np.uint32), material, skinned=False
-        )
+        normals, colours, triangles = eye_ball(iris)
+        points = normals * float(self._head.eye_radius) * _METRES
+        look = Surface("eye", 0.08, colours, both_sides=False, own_colour=iris)
+        return {
+            "attributes": {
+                "POSITION": self._file.vertices(points, "<f4", bounds=True),
+                "NORMAL": self._file.vertices(np.round(normals * 127), "<i1", normalized=True),
+                "COLOR_0": self._file.vertices(np.round(_rgba(colours) * 65535), "<u2", normalized=True),
+            },
+            "indices": self._file.indices(triangles, len(normals)),
+            "material": self._material(look, [1.0, 1.0, 1.0]),
+        }
 
     # ------------------------------------------------------------------------------------------------- animation
 
     def _animate(self, track: FaceTrack) -> None:
-        times = self._accessor((np.arange(len(track)) / track.frame_rate_hz).astype(np.float32)[:, None], _FLOAT)
-        weights = [lids_with_gaze(track.weights[i], *map(float, track.gaze[i])) for i in range(len(track))]
-        outputs = {(4, "weights"): np.concatenate(weights)[:, None]}
+        file = self._file
+        times = file.values((np.arange(len(track)) / track.frame_rate_hz)[:, None], "<f4", bounds=True)
+        weights = np.concatenate(
+            [lids_with_gaze(track.weights[i], *map(float, track.gaze[i])) for i in range(len(track))]
+        )
         # "head" turns on "bust", which follows a little of the same pose about the same point.
         bust = _quaternions(BUST_FOLLOWS * track.head_pose)
-        outputs[0, "rotation"] = bust
-        outputs[1, "rotation"] = _product(bust * [-1, -1, -1, 1], _quaternions(track.head_pose))
-        yaw, pitch = track.gaze.T
-        eye = _quaternions(np.stack([-pitch, yaw, 0 * yaw], 1))
-        outputs[2, "rotation"] = outputs[3, "rotation"] = eye
-        channels = [{"sampler": s, "target": {"node": n, "path": path}} for s, (n, path) in enumerate(outputs)]
-        samplers = [
-            {"input": times, "output": self._accessor(np.asarray(v, np.float32), _FLOAT)} for v in outputs.values()
+        yaw, pitch = track.gaze.astype(np.float64).T
+        turns = {
+            0: bust,
+            1: _product(bust * [-1, -1, -1, 1], _quaternions(track.head_pose)),
+            **{2 + k: _quaternions(np.stack([-pitch, yaw + self._inwards[k], 0 * yaw], 1)) for k in (0, 1)},
+        }
+        outputs = [file.values(np.round(np.clip(weights, 0, 1) * 65535)[:, None], "<u2", normalized=True)]
+        outputs += [file.values(turn, "<f4") for turn in turns.values()]
+        targets: Sequence[tuple[int, str]] = [(4, "weights"), *((node, "rotation") for node in turns)]
+        file.tree["animations"] = [
+            {
+                "name": "reply",
+                "channels": [
+                    {"sampler": s, "target": {"node": node, "path": path}} for s, (node, path) in enumerate(targets)
+                ],
+                "samplers": [{"input": times, "output": output} for output in outputs],
+            }
         ]
-        self._json["animations"] = [{"name": "reply", "channels": channels, "samplers": samplers}]
 
     # ------------------------------------------------------------------------------------------------- the format
 
-    def _material(self, name: str, roughness: float, *, alpha: bool = False, both: bool = False) -> int:
-        material: dict[str, Any] = {
-            "name": name,
-            "doubleSided": both,
-            "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": roughness},
-        }
-        if alpha:
-            material["alphaMode"] = "BLEND"
-        self._json["materials"].append(material)
-        return len(self._json["materials"]) - 1
-
     def _primitive(
-        self,
-        positions: NDArray[np.floating],
-        normals: NDArray[np.floating],
-        colours: NDArray[np.floating],
-        triangles: NDArray[np.uint32],
-        material: int,
-        *,
-        skinned: bool = True,
+        self, positions: Floats, normals: Floats, triangles: NDArray[np.integer], surface: Surface
     ) -> dict[str, Any]:
-        rgba = np.ones((len(colours), 4))
-        rgba[:, : colours.shape[1]] = np.clip(colours, 0, 1)
-        indices, kind = (triangles, _UINT) if len(positions) > 65_535 else (triangles.astype(np.uint16), _USHORT)
+        file = self._file
+        rgba = _rgba(surface.colours)
+        # Eight bits are enough for what is left when the brightest of each channel goes into the material.
+        brightest = np.maximum(rgba[:, :3].max(0), 1e-6)
+        rgba[:, :3] /= brightest
         attributes = {
-            "POSITION": self._accessor(positions * _METRES, _FLOAT, _VERTICES, bounds=True),
-            "NORMAL": self._accessor(normals, _FLOAT, _VERTICES),
-            "COLOR_0": self._accessor(np.round(rgba * 65535), _USHORT, _VERTICES, normalized=True),
+            "POSITION": file.vertices(
+                np.round(positions * _METRES / self._unit * 32767), "<i2", bounds=True, normalized=True
+            ),
+            "NORMAL": file.vertices(np.round(normals * 127), "<i1", normalized=True),
+            "COLOR_0": file.vertices(np.round(rgba * 255), "<u1", normalized=True),
+            **self._skinned(positions),
         }
-        if skinned:
-            follows = np.clip((positions[:, 1] + 0.33 * (positions[:, 2] + 0.3) + 1.85) / 0.85, 0, 1)
-            follows = np.round(255 * follows**2 * (3 - 2 * follows)).astype(np.uint8)  # as the shaders' `follow`
-            none = np.zeros_like(follows)
-            joints = np.stack(
-                [np.where(follows < 255, 0, 1), np.where((follows > 0) & (follows < 255), 1, 0), none, none], 1
+        if surface.uvs is not None:
+            small = surface.uvs.min() >= 0 and surface.uvs.max() <= 1
+            attributes["TEXCOORD_0"] = (
+                file.vertices(np.round(surface.uvs * 65535), "<u2", normalized=True)
+                if small
+                else file.vertices(surface.uvs, "<f4")
             )
-            weights = np.stack(
-                [np.where(follows < 255, 255 - follows, 255), np.where(follows < 255, follows, 0), none, none], 1
-            )
-            attributes["JOINTS_0"] = self._accessor(joints, _BYTE, _VERTICES)
-            attributes["WEIGHTS_0"] = self._accessor(weights, _BYTE, _VERTICES, normalized=True)
+        if surface.shading is not None:
+            baked = np.zeros((len(positions), 4))
+            baked[:, : surface.shading.shape[1]] = surface.shading
+            attributes["_SHADING"] = file.vertices(np.round(baked * 255), "<u1", normalized=True)
         return {
             "attributes": attributes,
-            "indices": self._accessor(indices.reshape(-1, 1), kind, _INDICES),
-            "material": material,
+            "indices": file.indices(triangles, len(positions)),
+            "material": self._material(surface, brightest.tolist()),
         }
 
-    def _view(self, data: bytes, target: int | None = None) -> int:
-        self._blob += b"\0" * (-len(self._blob) % 4)
-        view: dict[str, Any] = {"buffer": 0, "byteOffset": len(self._blob), "byteLength": len(data)}
-        if target is not None:
-            view["target"] = target
-        self._blob += data
-        self._json["bufferViews"].append(view)
-        return len(self._json["bufferViews"]) - 1
+    def _skinned(self, positions: Floats) -> dict[str, int]:
+        follows = np.clip((positions[:, 1] + 0.33 * (positions[:, 2] + 0.3) + 1.85) / 0.85, 0, 1)
+        follows = np.round(255 * follows**2 * (3 - 2 * follows))  # as the shaders' `follow`
+        follows = np.clip(follows, 1, 254)[:, None]  # a joint that is named may not weigh nothing
+        none = np.zeros_like(follows)
+        return {
+            "JOINTS_0": self._file.repeated(
+                np.array([0, 1, 0, 0]),
+                "<u1",
+                len(positions),
+                most=max(len(self._head.positions), len(self._head.hair_positions)),
+            ),
+            "WEIGHTS_0": self._file.vertices(
+                np.concatenate([255 - follows, follows, none, none], 1), "<u1", normalized=True
+            ),
+        }
 
-    def _accessor(
-        self,
-        values: NDArray[Any],
-        kind: int,
-        target: int | None = None,
-        *,
-        bounds: bool = False,
-        normalized: bool = False,
-    ) -> int:
-        array = values.astype({_FLOAT: "<f4", _BYTE: "<u1", _USHORT: "<u2", _UINT: "<u4"}[kind])
-        accessor: dict[str, Any] = {
-            "bufferView": self._view(array.tobytes(), target),
-            "componentType": kind, "count": len(array), "type": _TYPES[array.shape[1]],
+    def _material(self, surface: Surface, colour: list[float]) -> int:
+        look: dict[str, Any] = {
+            "metallicFactor": 0.0, "roughnessFactor": surface.roughness, "baseColorFactor": [*colour, 1.0],
         }  # fmt: skip
-        if bounds or (kind == _FLOAT and array.shape[1] == 1):
-            accessor |= {"min": array.min(0).tolist(), "max": array.max(0).tolist()}
-        if normalized:
-            accessor["normalized"] = True
-        self._json["accessors"].append(accessor)
-        return len(self._json["accessors"]) - 1
-
-    def _sparse(self, deltas: NDArray[np.floating], smallest: float) -> int:
-        """Changes (V, 3), of which only what is not nearly nothing is stored."""
-        moved = np.flatnonzero(np.linalg.norm(deltas, axis=1) > smallest)
-        kept = deltas[moved].astype("<f4")
-        rest = np.zeros((1, 3), "<f4") if len(moved) < len(deltas) else kept[:1]
-        every = np.concatenate([kept, rest])
-        accessor: dict[str, Any] = {
-            "componentType": _FLOAT, "count": len(deltas), "type": "VEC3",
-            "min": every.min(0).tolist(), "max": every.max(0).tolist(),
+        material: dict[str, Any] = {
+            "name": surface.name, "doubleSided": surface.both_sides, "pbrMetallicRoughness": look,
         }  # fmt: skip
-        if len(moved):
-            kind, dtype = (_UINT, "<u4") if len(deltas) > 65_535 else (_USHORT, "<u2")
-            accessor["sparse"] = {
-                "count": len(moved),
-                "indices": {"bufferView": self._view(moved.astype(dtype).tobytes()), "componentType": kind},
-                "values": {"bufferView": self._view(kept.tobytes())},
-            }
-        self._json["accessors"].append(accessor)
-        return len(self._json["accessors"]) - 1
-
-    def _packed(self) -> bytes:
-        self._blob += b"\0" * (-len(self._blob) % 4)
-        self._json["buffers"] = [{"byteLength": len(self._blob)}]
-        text = json.dumps(self._json, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 4)
-        chunks = (
-            struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(self._blob), b"BIN\0") + self._blob
-        )
-        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+        if surface.own_colour is not None:
+            material["extras"] = {"colour": surface.own_colour.tolist()}
+        if surface.alpha != "OPAQUE":
+            material["alphaMode"] = surface.alpha
+        if surface.texture is not None:
+            texture: dict[str, Any] = {"index": surface.texture}
+            look["baseColorTexture"] = texture
+            if surface.uv_scale != 1:
+                texture["extensions"] = {"KHR_texture_transform": {"scale": [surface.uv_scale, 1]}}
+                self._file.tree["extensionsUsed"] = ["KHR_mesh_quantization", "KHR_texture_transform"]
+        return self._file.material(material)
 
 
-def _product(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+def _rgba(colours: Floats) -> NDArray[np.float64]:
+    rgba = np.ones((len(colours), 4))
+    rgba[:, : colours.shape[1]] = np.clip(colours, 0, 1)
+    return rgba
+
+
+def _product(a: Floats, b: Floats) -> Floats:
     """Of quaternions x, y, z, w: turns by b, then by a."""
     v, w = a[:, :3], a[:, 3:]
     u, x = b[:, :3], b[:, 3:]
     return np.concatenate([w * u + x * v + np.cross(v, u), w * x - (v * u).sum(1, keepdims=True)], 1)
 
 
-def _quaternions(pose: NDArray[np.floating]) -> NDArray[np.floating]:
+def _quaternions(pose: Floats) -> Floats:
     """Of pitch, yaw and roll (frames, 3), as rapport.avatar.camera.rotation turns: (frames, 4) x, y, z, w."""
 
-    def about(axis: int, angle: NDArray[np.floating]) -> NDArray[np.floating]:
+    def about(axis: int, angle: Floats) -> Floats:
         out = np.zeros((len(angle), 4))
         out[:, axis], out[:, 3] = np.sin(angle / 2), np.cos(angle / 2)
         return out

@@ -23,7 +23,7 @@ PHRASE_S = 0.7
 """Speech, short gaps included, after which a pause asks for an answer."""
 _BREAK_S = 0.6
 """A longer pause ends a phrase."""
-_FIRST_FLOOR_DB, _LOWEST_SPEECH_DB = -55.0, -52.0
+_LOWEST_FLOOR_DB, _HIGHEST_FIRST_FLOOR_DB, _LOWEST_SPEECH_DB = -80.0, -40.0, -52.0
 _FLOOR_RISE_DB, _SPEECH_FALL_DB = 0.03, 0.04
 """A step: the floor creeps up to noise that stays, the speech level down to a voice that becomes softer."""
 _ABOVE_FLOOR_DB = 9.0
@@ -54,7 +54,7 @@ class Ear:
         self._samples = 0
         self._rest = np.zeros(0, np.float32)
         self._steps = 0
-        self._floor_db, self._speech_db = _FIRST_FLOOR_DB, _LOWEST_SPEECH_DB
+        self._floor_db, self._speech_db = _HIGHEST_FIRST_FLOOR_DB, _LOWEST_SPEECH_DB
         self._loud_steps = self._quiet_steps = self._phrase_steps = 0
         self._talking = False
 
@@ -86,11 +86,13 @@ class Ear:
         return noticed
 
     def _step(self, level_db: float) -> list[Phrase | Voiced]:
-        if level_db < self._floor_db:
+        if self._steps == 1:  # a room that hums from the first moment on is no voice
+            self._floor_db = min(level_db, _HIGHEST_FIRST_FLOOR_DB)
+        elif level_db < self._floor_db:
             self._floor_db += 0.3 * (level_db - self._floor_db)
         else:
             self._floor_db += min(_FLOOR_RISE_DB, level_db - self._floor_db)
-        self._floor_db = max(self._floor_db, -80.0)
+        self._floor_db = max(self._floor_db, _LOWEST_FLOOR_DB)
         if level_db > self._speech_db:
             self._speech_db += 0.2 * (level_db - self._speech_db)
         else:

@@ -43,6 +43,13 @@ class Loudness:
         relative = np.clip(1.0 + (level_db - loud_db) / _RANGE_DB, 0.0, 1.0)
         return cls(at_s, np.convolve(relative, _SMOOTHING, mode="same") if steps >= len(_SMOOTHING) else relative)
 
+    def smoothed(self, over_s: float) -> Loudness:
+        """The same under a Hann window of this length."""
+        window = np.hanning(round(over_s / STEP_S) + 2)
+        if len(self.values) < len(window):
+            return self
+        return Loudness(self.at_s, np.convolve(self.values, window / window.sum(), mode="same"))
+
     def at(self, times_s: Array) -> Array:
         """In between, and 0 outside the sound; shape (times,)."""
         if len(self.at_s) == 0:

@@ -55,8 +55,8 @@ VISEMES: Mapping[str, Viseme] = {
     # Labiodentals: the lower lip tucks under the upper teeth, which show.
     "f": Viseme(0.07, {"mouthRollLower": 0.55, "mouthUpperUp": 0.28, "mouthShrugLower": 0.12}, 0.0, 3.0, 4.0),
     # Dentals, alveolars, velars: the lips follow their neighbours, the tongue and the jaw do the work.
-    "th": Viseme(0.17, {"mouthLowerDown": 0.16, "mouthUpperUp": 0.08}, 0.42, 1.8, 0.5, 4.0),
-    "l": Viseme(0.20, {"mouthLowerDown": 0.12, "mouthUpperUp": 0.06}, 0.20, 1.0, 0.35, 3.0),
+    "th": Viseme(0.17, {"mouthLowerDown": 0.16, "mouthUpperUp": 0.08}, 0.62, 1.8, 0.5, 4.0),
+    "l": Viseme(0.20, {"mouthLowerDown": 0.12, "mouthUpperUp": 0.06}, 0.30, 1.0, 0.35, 3.0),
     "t": Viseme(0.10, {"mouthLowerDown": 0.14, "mouthStretch": 0.06}, 0.05, 1.4, 0.35),
     "n": Viseme(0.12, {"mouthLowerDown": 0.10}, 0.06, 1.1, 0.3),
     "k": Viseme(0.16, {"mouthLowerDown": 0.06}, 0.0, 0.7, 0.2),

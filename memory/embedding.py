@@ -47,7 +47,7 @@ class MiniLMEmbedder:
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        self._tokenizer = _tokenizer()
+        self._tokenizer = wordpiece()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Mean-pooled, normalised vectors, shape (n, 384), float32. Thread-safe.
@@ -64,12 +64,12 @@ class MiniLMEmbedder:
         return vectors
 
 
-def _tokenizer() -> Any:
-    """The WordPiece tokenizer of bert-base-uncased, put together from its vocabulary."""
+def wordpiece() -> Any:
+    """The WordPiece tokenizer of bert-base-uncased, put together from its vocabulary; it cuts at MAX_TOKENS."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    wordpiece = cast(Any, models.WordPiece)
-    model = wordpiece(vocab=wordpiece.read_file(str(VOCABULARY)), unk_token="[UNK]", max_input_chars_per_word=100)
+    pieces = cast(Any, models.WordPiece)
+    model = pieces(vocab=pieces.read_file(str(VOCABULARY)), unk_token="[UNK]", max_input_chars_per_word=100)
     tokenizer: Any = Tokenizer(model)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

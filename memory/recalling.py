@@ -70,7 +70,7 @@ class Recaller:
     def __init__(self, database: Database, *, pgvector: bool) -> None:
         self._database = database
         self._pgvector = pgvector
-        self.index = CodeIndex(database.seal.opened_data)
+        self.index = CodeIndex(database.seal.opened_data if database.seal.encrypts else None)
 
     def recall(self, session: Session, query: Query) -> list[Recollection]:
         """The best memories, best first."""

@@ -8,29 +8,32 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
+import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from rapport.memory import exporting, words
 from rapport.memory.database import Database
-from rapport.memory.digest import digest, undigested, undo
+from rapport.memory.digest import digest, undigested
 from rapport.memory.embedding import Embedder, MiniLMEmbedder
 from rapport.memory.recalling import Query, Recaller, facts_of, turn_count
 from rapport.memory.records import Closeness, Episode, Fact, MemoryCapabilities, Recollection, TurnRecord
+from rapport.memory.redaction import redacted
 from rapport.memory.sealing import KEY_VARIABLE
-from rapport.memory.tables import Affect, Conversation, EpisodeRow, Person, RapportRow, Turn
+from rapport.memory.storing import storable, store_turn
+from rapport.memory.tables import Conversation, EpisodeRow, Person, RapportRow, Turn
 from rapport.persona.affect import VAD
-from rapport.persona.errors import StorageError
+from rapport.persona.errors import ComponentError, StorageError
 
 _DIGESTED_BEFORE_RECALL = 16
 """Turns of the person that recall waits for, if they have not been digested yet; the rest follows in its own time."""
+_REDACT = re.compile(r"[?&]redact=([^&]*)$")
 _FAMILIAR_TURNS = 60
 """After so many turns a person is half familiar."""
 
@@ -42,6 +45,10 @@ class SqlMemory:
     folder. Threads, event loops and, except for `:memory:`, processes may share one database. Where the environment has
     RAPPORT_MEMORY_KEY, a new database is encrypted with it (see `rapport.memory.sealing`).
 
+    A `model` that ends in `?redact=yes` (after other options of a URL `&redact=yes`) keeps emails, phone numbers,
+    cards, bank accounts, addresses and keys out of what is stored of both sides' words (see
+    `rapport.memory.redaction`).
+
     Raises:
         ComponentError: a driver or the embedding model is not installed, or the URL is none.
         StorageError: the database cannot be opened; methods raise it as well, and then nothing is half-written.
@@ -51,6 +58,7 @@ class SqlMemory:
         self, model: str | None = None, *, embedder: Embedder | None = None, passphrase: str | None = None
     ) -> None:
         self._embedder = embedder or MiniLMEmbedder()
+        model, self._redacts = _redacting(model)
         self._database = Database(model, passphrase or os.environ.get(KEY_VARIABLE) or None)
         in_memory = self._database.is_sqlite and not self._database.is_file
         encrypted = self._database.seal.encrypts
@@ -117,33 +125,11 @@ class SqlMemory:
     # ------------------------------------------------------------------------------------------------------- turns
 
     def _remember(self, record: TurnRecord) -> None:
-        exchange, seal = record.exchange, self._database.seal
-        said, answered = _storable(exchange.person), _storable(exchange.agent)
-        affect = _affect(record)
-
-        def work(session: Session) -> None:
-            conversation_id, key = _conversation(session, record)
-            known = session.execute(
-                select(Turn.id, Turn.person_text, Turn.digested).where(
-                    Turn.conversation_id == conversation_id, Turn.turn == exchange.turn
-                )
-            ).one_or_none()
-            values = {"said_at": record.said_at, "agent_text": seal.text(answered), "risk": record.risk}
-            if known is None:
-                made = insert(Turn).values(
-                    conversation_id=conversation_id, turn=exchange.turn, person_text=seal.text(said), **values
-                )
-                turn_id = session.execute(made.returning(Turn.id)).scalar_one()
-                session.execute(insert(Affect).values(turn_id=turn_id, **affect))
-                return
-            if seal.opened_text(known.person_text) != said:
-                if known.digested:
-                    undo(session, self._database, known.id, key, known.person_text)
-                values |= {"person_text": seal.text(said), "digested": 0}
-            session.execute(update(Turn).where(Turn.id == known.id).values(**values))
-            session.execute(update(Affect).where(Affect.turn_id == known.id).values(**affect))
-
-        self._database.write(work)
+        exchange = record.exchange
+        said, answered = storable(exchange.person), storable(exchange.agent)
+        if self._redacts:
+            said, answered = redacted(said), redacted(answered)
+        self._database.write(lambda session: store_turn(session, self._database, record, said, answered))
         self._wake()
 
     def _wake(self) -> None:
@@ -178,7 +164,7 @@ class SqlMemory:
     # ------------------------------------------------------------------------------------------------------ asking
 
     def _recall(self, text: str, person_id: str, limit: int, mood: VAD | None) -> list[Recollection]:
-        text, person_id = _storable(text), _storable(person_id)
+        text, person_id = storable(text), storable(person_id)
         if not text.strip() or limit <= 0:
             return []
         self._catch_up(person_id)
@@ -191,15 +177,15 @@ class SqlMemory:
             self._digest(person_id, _DIGESTED_BEFORE_RECALL)
 
     def _facts(self, person_id: str, superseded: bool) -> list[Fact]:
-        person_id = _storable(person_id)
+        person_id = storable(person_id)
         self._catch_up(person_id)
         with self._database.reading() as session:
             return facts_of(session, self._database, person_id, superseded=superseded)
 
     def _episodes(self, person_id: str) -> list[Episode]:
-        self._catch_up(_storable(person_id))
+        self._catch_up(storable(person_id))
         with self._database.reading() as session:
-            return self._episodes_in(session, _storable(person_id))
+            return self._episodes_in(session, storable(person_id))
 
     def _episodes_in(self, session: Session, person_id: str) -> list[Episode]:
         rows = session.execute(
@@ -218,9 +204,9 @@ class SqlMemory:
         ]  # fmt: skip
 
     def _closeness(self, person_id: str) -> list[Closeness]:
-        self._catch_up(_storable(person_id))
+        self._catch_up(storable(person_id))
         with self._database.reading() as session:
-            return _closeness_in(session, _storable(person_id))
+            return _closeness_in(session, storable(person_id))
 
     def _people(self) -> dict[str, int]:
         query = (
@@ -234,7 +220,7 @@ class SqlMemory:
             return {person_id: count for person_id, count in session.execute(query)}
 
     def _export(self, person_id: str) -> dict[str, Any]:
-        name = _storable(person_id)
+        name = storable(person_id)
         self._catch_up(name)
         with self._database.reading() as session:
             return {
@@ -248,7 +234,7 @@ class SqlMemory:
     def _erase(self, person_id: str) -> int:
         def work(session: Session) -> int:
             person = session.execute(
-                select(Person.id, Person.key).where(Person.id == _storable(person_id))
+                select(Person.id, Person.key).where(Person.id == storable(person_id))
             ).one_or_none()
             if person is None:
                 return 0
@@ -301,31 +287,14 @@ class NoMemory:
         return 0
 
 
-def _conversation(session: Session, record: TurnRecord) -> tuple[int, int]:
-    """Id of the stored conversation that the turn belongs to, made when this is its first, and the person's key."""
-    person_id, name = _storable(record.person_id), _storable(record.exchange.session)
-    found = session.execute(
-        select(Conversation.id, Person.key)
-        .join(Conversation.person)
-        .where(Conversation.person_id == person_id, Conversation.session == name)
-    ).one_or_none()
-    if found is not None:
-        return found.id, found.key
-    key = session.execute(select(Person.key).where(Person.id == person_id)).scalar()
-    if key is None:
-        key = secrets.randbits(62)
-        session.execute(insert(Person).values(id=person_id, key=key, revision=0))
-    made = insert(Conversation).values(
-        person_id=person_id, session=name, persona=_storable(record.persona), started_at=record.said_at
-    )
-    return session.execute(made.returning(Conversation.id)).scalar_one(), key
-
-
-def _affect(record: TurnRecord) -> dict[str, Any]:
-    felt = {"person": record.person_vad, "agent": record.agent_vad, "mood": record.agent_mood}
-    axes = ("valence", "arousal", "dominance")
-    numbers = {f"{whose}_{axis}": getattr(vad, axis) for whose, vad in felt.items() for axis in axes}
-    return {"person_emotion": record.exchange.person_emotion, "agent_emotion": record.agent_emotion, **numbers}
+def _redacting(model: str | None) -> tuple[str | None, bool]:
+    """What names the database, and whether it was asked to keep personal data out."""
+    asked = _REDACT.search(model or "")
+    if model is None or asked is None:
+        return model, False
+    if asked[1] not in ("yes", "no"):
+        raise ComponentError(f"memory: redact={asked[1]} says nothing; write redact=yes or redact=no")
+    return model[: asked.start()] or None, asked[1] == "yes"
 
 
 def _closeness_in(session: Session, person_id: str) -> list[Closeness]:
@@ -334,8 +303,3 @@ def _closeness_in(session: Session, person_id: str) -> list[Closeness]:
         Closeness(row.persona, row.turns, 1 - 0.5 ** (row.turns / _FAMILIAR_TURNS), row.warmth, row.disclosure)
         for row in rows
     ]
-
-
-def _storable(text: str) -> str:
-    """The text without what databases refuse: NUL characters and halves of surrogate pairs."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

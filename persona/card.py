@@ -88,6 +88,15 @@ class VoiceCard(_Card):
     rate_scale: float = Field(default=1.0, ge=0.5, le=2.0)
 
 
+class SpeechCard(_Card):
+    """How the persona speaks, as settings. What is left out is read from the words of `manner`."""
+
+    length: Literal["brief", "short", "medium", "long"] | None = None
+    formality: float | None = Field(default=None, ge=0, le=1)
+    humour: float | None = Field(default=None, ge=0, le=1)
+    questions_per_turn: float | None = Field(default=None, ge=0, le=2)
+
+
 FACE_SLIDERS: tuple[str, ...] = (
     "face_width", "face_length", "face_roundness", "fullness", "forehead_height", "jaw_width", "chin_length",
     "chin_forward", "chin_width", "cheekbones", "nose_width", "nose_length", "nose_bridge", "nose_tip", "eye_size",
@@ -159,6 +168,7 @@ class Persona(_Card):
     goals: tuple[Goal, ...] = Field(default=(), max_length=50)
     """What matters to it, in words and short phrases: talk that touches one of them moves it more."""
     manner: str = Field(default="", max_length=1000)
+    speech: SpeechCard = Field(default_factory=SpeechCard)
     voice: VoiceCard = Field(default_factory=VoiceCard)
     face: FaceCard = Field(default_factory=FaceCard)
 

@@ -7,8 +7,9 @@ an unfinished last one).
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 FIRST_CLAUSE_WORDS = 3
 """The first clause may end at a comma once it has this many words."""
@@ -101,14 +102,20 @@ class ClauseSplitter:
     """Collects text and gives it back in clauses.
 
     `said` are replies of earlier turns: a sentence that repeats one of theirs, or one of this reply, is left out. At
-    most `max_sentences` sentences are given. Where `accept` is given, only whole sentences are spoken, those that it
-    accepts. `feed` and `finish` return the clauses that have become ready.
+    most `max_sentences` sentences are given, of which `max_questions` are questions; behind the first one, none that
+    brings them above `max_words` words together. `feed` and `finish` return the clauses that have become ready.
     """
 
     def __init__(
-        self, max_sentences: int = 3, said: Iterable[str] = (), accept: Callable[[str], bool] | None = None
+        self,
+        max_sentences: int = 3,
+        said: Iterable[str] = (),
+        *,
+        max_questions: int | None = None,
+        max_words: int | None = None,
     ) -> None:
-        self._accept = accept
+        self._questions_left = math.inf if max_questions is None else max_questions
+        self._words_left = math.inf if max_words is None else max_words
         self._buffer = ""
         self._left = max(1, max_sentences)
         self._said = {same_sentence_key(s) for text in said for s in split_sentences(clean(text))}
@@ -130,7 +137,7 @@ class ClauseSplitter:
         while not self.full and (end := _sentence_end(self._buffer)) > 0:
             sentence, self._buffer = self._buffer[:end], self._buffer[end:]
             ready += self._sentence(clean(sentence))
-        return ready if self.full or self._accept is not None else [*ready, *self._early()]
+        return ready if self.full else [*ready, *self._early()]
 
     def finish(self) -> list[str]:
         """The writer is done. An unfinished last sentence is left out unless nothing else was said."""
@@ -150,8 +157,15 @@ class ClauseSplitter:
         key = same_sentence_key(f"{begun} {sentence}")
         if not key or (not begun and key in self._said):
             return []
-        if self._accept is not None and not self._accept(sentence):
-            return []
+        asks = sentence.endswith("?")
+        if not begun:
+            if asks and self._questions_left < 1:
+                return []
+            if self._given and len(sentence.split()) > self._words_left:
+                self._left = 0
+                return []
+        self._questions_left -= asks
+        self._words_left -= len(sentence.split())
         self._said.add(key)
         self._left -= 1
         self._given += 1
@@ -160,7 +174,7 @@ class ClauseSplitter:
     def _early(self) -> list[str]:
         """The first clause of a reply's first sentence while it is still being written, once it is long enough and can
         be no repetition. Later sentences wait until they are whole: by then there is something to listen to."""
-        if self._given and not self._begun:
+        if (self._given and not self._begun) or self._questions_left < 1:  # it may become a question
             return []
         least = LATER_CLAUSE_WORDS if self._begun else FIRST_CLAUSE_WORDS
         for match in _COMMA.finditer(self._buffer):
@@ -181,6 +195,7 @@ class ClauseSplitter:
     def _give(self, head: str, end: int) -> list[str]:
         self._buffer = self._buffer[end:]
         self._begun = f"{self._begun} {head}".strip()
+        self._words_left -= len(head.split())
         self._given += 1
         return [head]
 

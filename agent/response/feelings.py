@@ -12,7 +12,7 @@ Tone = Literal["good", "bad", "plain"]
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     # label: (how the person feels, what the situation is like)
-    "admiration": ("impressed", "impressive"),
+    "admiration": ("delighted", "impressive"),
     "afraid": ("scared", "frightening"),
     "amusement": ("amused", "funny"),
     "anger": ("angry", "infuriating"),
@@ -115,11 +115,20 @@ _FAMILIES: Mapping[str, str] = {
 }
 
 
-def family(estimate: EmotionEstimate) -> str:
-    """The kind of comfort or gladness a feeling asks for: an Ekman class, or "shame", which Ekman's classes lack."""
-    feeling = tone(estimate)
+_JOYS: Mapping[str, str] = {
+    **dict.fromkeys(("optimism", "desire", "hopeful", "anticipating", "prepared"), "hope"),
+    **dict.fromkeys(
+        ("gratitude", "grateful", "caring", "love", "admiration", "impressed", "faithful", "trusting"), "gratitude"
+    ),
+    **dict.fromkeys(("pride", "proud", "confident"), "pride"),
+}
+
+
+def family(estimate: EmotionEstimate, feeling: Tone) -> str:
+    """The kind of comfort or gladness a feeling asks for: an Ekman class, or what Ekman's classes lack: "shame", and of
+    joy "hope", "gratitude" and "pride". `feeling` is the tone of the turn as a whole."""
     if feeling == "good":
-        return "joy"
+        return _JOYS.get(estimate.label, "joy")
     if feeling == "plain":
         return "neutral"
     known = _FAMILIES.get(estimate.label) or ekman_of(estimate.distribution.taxonomy, estimate.label)

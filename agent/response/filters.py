@@ -10,7 +10,7 @@ import re
 
 from rapport.agent.response.clauses import is_finished
 from rapport.agent.response.feelings import Tone
-from rapport.agent.response.words import words
+from rapport.agent.response.words import stem, words
 
 LONGEST_SENTENCE_WORDS = 26
 COPIED_WORDS = 6
@@ -46,7 +46,10 @@ _HOLLOW = re.compile(
     r"\bthank(?:s| you)\b|\byou're welcome\b|\bnice to meet\b|\bwelcome (?:to|back)\b|\bnot sure (?:what|how)\b"
     r"|\bwhat brings you (?:here|in)\b|\bhave a (?:nice|great|good|wonderful) (?:day|time)\b|\bi don't know\b"
     r"|\b(?:great|good|interesting|wonderful) (?:question|story|example|point)\b|\bcompliment\b|\bbit of everything\b"
-    r"|\bi can't help but\b|\bmake amends\b|^i'm (?:so |really |very )?glad to hear (?:that|it)[.!]",
+    r"|\bi can't help but\b|\bmake amends\b|\b(?:glad|happy|sorry|good|great|wonderful) to hear\b"
+    r"|\brole model\b|\bspecial day\b|\bnot uncommon\b"
+    r"|^your [\w ]+ (?:is|are) (?:a|an|the|so|very)\b|\breminder of the importance\b|\bheads? up\b"
+    r"|\bwhat (?:can|do) you do to help me\b|\bappreciat\w+\b",
     re.I,
 )
 _VERDICT = re.compile(
@@ -67,14 +70,14 @@ _KIND_WORDS = re.compile(
     re.I,
 )
 """Comfort that fits without taking up anything the person named."""
-_SYMPATHY = re.compile(
+SYMPATHY = re.compile(
     r"\b(?:sorry|loss|condolences|grie(?:f|ving)|painful|devastat\w+|heartbr\w+|tough|hard time|difficult\w*|"
     r"overwhelm\w+|"
     r"struggl\w+|sad|shame|problems?|sadness|hurts?|hurtful|upset\w*|awful|terrible|scary|frustrat\w+|doubts?|lonely|"
     r"stress\w*|suffer\w*|challeng\w+|unfortunate\w*)\b",
     re.I,
 )
-_GLADNESS = re.compile(
+GLADNESS = re.compile(
     r"\b(?:glad|congrat\w+|wonderful|amazing|awesome|fantastic|exciting|excited|celebrat\w+|happy for|proud of you|"
     r"great (?:job|news|achievement|accomplishment|feeling|way)|beautiful|delight\w*|lucky|enjoy\w*|fun|love that|"
     r"blessing|"
@@ -96,9 +99,16 @@ _FEMALE_SOURCE = re.compile(
     re.I,
 )
 _YOURS = re.compile(r"\byour ((?:[\w'-]+ ){0,1}?)([\w'-]+)(?=[\s,.!?;:]|$)", re.I)
+_OTHERS_FEEL = re.compile(
+    r"\b(?:they|he|she|your [\w ]+)(?:'re|'s| are| is| feels?| must be) (?:so |very |really )?"
+    r"(?:proud|happy|glad|upset|sad|angry|excited|worried|sorry|grateful)\b|\bglad (?:that )?you(?:'re| are) feeling\b",
+    re.I,
+)
 _EMPTY_QUESTION = re.compile(
     r"\b(?:what's|what is|what are|how about|what about|what does|what kind of|what do you want|isn't it|"
-    r"right\?)\b|\bwhy\b",
+    r"right\?)\b|\bwhy\b|"
+    r"\bhow (?:can|do|could|would) you (?:tell|know|make|ensure|use|prevent|avoid|handle|define|get)\b|"
+    r"\bwhat do you think (?:of|about)\b|\b(?:do|have|are|can) you (?:know|heard|aware|tell us)\b",
     re.I,
 )
 _LECTURE = re.compile(
@@ -128,9 +138,9 @@ def objection(sentence: str, said: str, tone: Tone) -> str | None:
             return fault
     if _FIRST_PERSON.search(sentence) and not _FIRST_PERSON_FINE.search(sentence):
         return "speaks of itself"
-    if tone == "bad" and _GLADNESS.search(sentence):
+    if tone == "bad" and GLADNESS.search(sentence):
         return "glad about something bad"
-    if tone != "bad" and _SYMPATHY.search(sentence):
+    if tone != "bad" and SYMPATHY.search(sentence):
         return "sorry about something that is not bad"
     if sentence.endswith("?") and _EMPTY_QUESTION.search(sentence):
         return "empty question"
@@ -158,18 +168,14 @@ def _invention(sentence: str, said: str, written: list[str]) -> str | None:
     runs = {tuple(own_words[k : k + COPIED_WORDS]) for k in range(len(own_words) - COPIED_WORDS + 1)}
     if any(tuple(written[k : k + COPIED_WORDS]) in runs for k in range(len(written) - COPIED_WORDS + 1)):
         return "parrots the person"
+    if _OTHERS_FEEL.search(sentence):
+        return "invents a feeling"
+    if not sentence.endswith("?") and not _KIND_WORDS.search(sentence):
+        # What so small a model states of its own accord is seldom true, even where it takes up a word.
+        return "states what it cannot know"
     return None
 
 
 def _takes_up(written: list[str], known: set[str]) -> bool:
     """Whether a sentence takes up a word of weight that the person used."""
     return any(len(word) > 2 and word not in words("everywhere") and stem(word) in known for word in written)
-
-
-def stem(word: str) -> str:
-    """A crude common form of a word's inflections: enough to see that "puppies" were spoken of as "puppy"."""
-    base = word.lower().split("'")[0]
-    for ending, instead in (("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
-        if base.endswith(ending) and len(base) - len(ending) >= 3:
-            return base[: -len(ending)] + instead
-    return base

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rapport.agent.response.feelings import Tone, person_word, tone
+from rapport.agent.response.style import questions_left, style_of
 from rapport.agent.response.turning import mid_sentence, straighten, turn
 from rapport.agent.response.words import words
 from rapport.agent.stages import EmpathyPlan, ReplyRequest
+from rapport.persona.affect import EmotionEstimate
 
 STRATEGIES = (
     "question",
@@ -93,10 +95,11 @@ _CLAUSE = re.compile(
 )
 _FILLER = re.compile(
     r"^(?:(?:and|but|so|well|oh|um+|uh+|er|hmm|like|actually|basically|honestly|anyway|anyways|yeah|yes|no|nah|ok|"
-    r"okay|also|"
+    r"okay|also|man|wow|ugh|omg|yikes|gosh|haha|"
     r"because|cause|then|you know|i mean|i guess|i think|i just|to be honest|tbh|lol|please|hi|hey|hello)\b[, ]*)+",
     re.I,
 )
+_LAUGH = re.compile(r"[, ]*\b(?:lol|lmao|ha(?:ha)+|hehe)\b", re.I)
 _FINITE = re.compile(
     r"\b(?:am|is|are|was|were|be|been|has|have|had|do|does|did|will|would|can|could|should|may|might|must|i'm|"
     r"i've|i'll|i'd|"
@@ -164,7 +167,7 @@ def kind_of(text: str) -> Kind:
     for kind, pattern in forms:
         if pattern.search(plain) and (kind != "identity" or len(spoken) <= 14):
             return kind
-    if not _is_english(spoken):
+    if not is_english(spoken):
         return "unreadable"
     if _ADVICE.search(plain):
         return "advice"
@@ -173,7 +176,7 @@ def kind_of(text: str) -> Kind:
     return "telling"
 
 
-def _is_english(spoken: list[str]) -> bool:
+def is_english(spoken: list[str]) -> bool:
     """Whether enough of it is everyday English; one to three words of Latin letters get the benefit of the doubt."""
     if sum(word.isascii() for word in spoken) < 0.7 * len(spoken):
         return False
@@ -183,20 +186,45 @@ def _is_english(spoken: list[str]) -> bool:
     return len(spoken) <= 3 or known >= max(1.0, 0.15 * min(len(spoken), 200))
 
 
-def read(request: ReplyRequest) -> Reading:
-    """Read a turn and plan the answer. Any text is fine."""
-    text = straighten(request.text)
-    if len(text) > MAX_CHARACTERS:
-        text = f"{text[: MAX_CHARACTERS // 2]}. {text[-MAX_CHARACTERS // 2 :]}"
-    kind, feeling = kind_of(text), tone(request.perceived)
+def read(request: ReplyRequest, *, cause: str = "", odds: Mapping[str, float] | None = None) -> Reading:
+    """Read a turn and plan the answer. Any text is fine.
+
+    Args:
+        cause: what made them feel so, in the person's own words, where something better than the rules has found it.
+        odds: a policy's probability of each strategy, see `choose_strategy`.
+    """
+    text = readable(request.text)
+    kind, feeling = kind_of(text), tone_of_turn(text, request.perceived)
     said = event_clause(text, tuple(e.text for e in request.perceived.evidence if e.modality == "text"))
     event = facing(said) if said else ""
-    strategy = choose_strategy(kind, feeling, bool(event), request)
+    strategy = choose_strategy(kind, feeling, bool(event), request, odds)
     told = event or {"nothing": "nothing could be heard", "unreadable": "what was said could not be understood"}.get(
         kind, "you " + _ACTS.get(kind, "said something about your day")
     )
-    plan = EmpathyPlan(told, person_word(request.perceived.label), cause_of(text) or told, _GOALS[strategy], strategy)
+    why = (facing(_FILLER.sub("", cause)) if cause else cause_of(text)) or told
+    plan = EmpathyPlan(told, person_word(request.perceived.label), why, _GOALS[strategy], strategy)
     return Reading(kind, feeling, event, plan)
+
+
+def tone_of_turn(text: str, perceived: EmotionEstimate) -> Tone:
+    """The tone of the feeling; where nothing was felt in the words, that of what they tell. "My dog has cancer" may be
+    said without a word of feeling, and is no news to be merely curious about."""
+    feeling = tone(perceived)
+    if feeling != "plain" or perceived.label != "neutral":
+        return feeling
+    spoken = re.findall(r"[\w']+", text.lower())
+    bad, good = (sum(word in words(name) for word in spoken) for name in ("bad_news", "good_news"))
+    if bad == good or "not" in spoken or any(word.endswith("n't") for word in spoken):
+        return "bad" if bad > good else "plain"
+    return "bad" if bad > good else "good"
+
+
+def readable(text: str) -> str:
+    """A turn with plain quotes and blanks; of a very long one its beginning and its end."""
+    plain = straighten(text)
+    if len(plain) <= MAX_CHARACTERS:
+        return plain
+    return f"{plain[: MAX_CHARACTERS // 2]}. {plain[-MAX_CHARACTERS // 2 :]}"
 
 
 _ACTS: Mapping[str, str] = {
@@ -210,8 +238,23 @@ _ACTS: Mapping[str, str] = {
 }
 
 
-def choose_strategy(kind: Kind, feeling: Tone, told_event: bool, request: ReplyRequest) -> str:
-    """The support strategy for this turn: explore first, comfort while it hurts, act once there is enough to act on."""
+ADVICE_AFTER_TURNS = 3
+"""Steps are offered after this many exchanges at the earliest, unless they are asked for: advice that comes too early
+says that nobody wants to listen (Hill's exploring before acting)."""
+
+
+def choose_strategy(
+    kind: Kind,
+    feeling: Tone,
+    told_event: bool,
+    request: ReplyRequest,
+    odds: Mapping[str, float] | None = None,
+) -> str:
+    """The support strategy for this turn: explore first, comfort while it hurts, act once there is enough to act on.
+
+    `odds` decide between the strategies that are open while somebody tells of something bad, which is what ESConv's
+    talks are about; without them the rules do. Self-disclosure is never open (a program has no life to tell of).
+    """
     if kind in ("nothing", "unreadable"):
         return "question"
     if kind in ("greeting", "wellbeing", "thanks", "goodbye"):
@@ -222,17 +265,24 @@ def choose_strategy(kind: Kind, feeling: Tone, told_event: bool, request: ReplyR
         return "self-disclosure"
     if kind == "advice":
         return "suggestions"
-    turns = len(request.history)
-    asked_lately = sum(exchange.agent.rstrip().endswith("?") for exchange in list(request.history)[-2:])
+    may_ask = questions_left(style_of(request.persona), request.history) > 0
     if feeling == "good":
         return "affirmation"
-    if feeling == "bad":
-        if not told_event and asked_lately < 2 and len(request.text.split()) < 8:
-            return "question"
-        if turns >= 4 and turns % 3 == 1:
-            return "suggestions"
-        return "affirmation" if asked_lately == 2 else "reflection"
-    return "restatement" if asked_lately == 2 else "question"
+    if feeling == "plain":
+        return "question" if may_ask else "restatement"
+    turns = len(request.history)
+    if odds is not None:
+        open_now = {"reflection", "affirmation", "restatement"} | ({"question"} if may_ask else set())
+        if turns >= ADVICE_AFTER_TURNS and not request.guidance:
+            open_now |= {"suggestions"}
+        if not told_event:
+            open_now -= {"restatement"}
+        return max(sorted(open_now), key=lambda strategy: odds.get(strategy, 0.0))
+    if not told_event and may_ask and len(request.text.split()) < 8:
+        return "question"
+    if turns >= ADVICE_AFTER_TURNS and turns % 3 == 1 and not request.guidance:
+        return "suggestions"
+    return "reflection" if may_ask else "affirmation"
 
 
 def event_clause(text: str, evidence: tuple[str, ...] = ()) -> str:
@@ -255,6 +305,8 @@ def event_clause(text: str, evidence: tuple[str, ...] = ()) -> str:
         score -= 1.5 * bool(_SUBORDINATE.search(clause))
         score += 1.0 * bool(_NO_SUBJECT.search(clause))
         score += 0.3 * min(2, sum(1 for word in evidence if word and word.lower() in clause.lower()))
+        spoken = set(re.findall(r"[\w']+", clause.lower()))
+        score += 0.6 * bool(spoken & (words("bad_news") | words("good_news")))
         if score > best_score:
             best, best_score = clause, score
     return best
@@ -267,7 +319,7 @@ def clauses_of(text: str) -> list[str]:
         if sentence.rstrip().endswith("?"):
             continue
         for part in _CLAUSE.split(sentence.strip(" .!?\"'()*")):
-            clause = _FILLER.sub("", part.strip(" ,.!?\"'()*-"))
+            clause = _LAUGH.sub("", _FILLER.sub("", part.strip(" ,.!?\"'()*-")))
             if clause:
                 found.append(clause.strip())
     return found

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from rapport.agent.response.feelings import Tone, felt_in_words
 from rapport.agent.response.plan import Reading
+from rapport.agent.response.style import style_in_words, style_of
 from rapport.agent.safety.quoting import bare, quoted
 from rapport.agent.stages import ReplyRequest
 from rapport.persona.card import Persona
@@ -82,9 +83,9 @@ def small_model_system(persona: Persona) -> str:
     """The part of the small model's prompt that a persona's every turn shares."""
     return (
         f"You are {persona.name.capitalize()}, a computer program that listens to people. "
-        f"{bare(persona.manner or 'Calm and warm.', 160)} You answer in two short sentences about what the "
-        f"person said, "
-        "and you end with one gentle question about it. You never talk about yourself."
+        f"{bare(persona.manner or 'Calm and warm.', 160)} {style_in_words(style_of(persona))} You answer in two short "
+        "sentences about what the person said, and you end with one gentle question about it. You never talk about "
+        "yourself."
     )
 
 
@@ -105,11 +106,13 @@ def small_model_prompt(request: ReplyRequest, reading: Reading, opening: str) ->
 
 
 def _note(request: ReplyRequest, reading: Reading) -> str:
-    """Both feelings, the aim, and one memory, in a few plain words: more would lead so small a model astray."""
+    """Both feelings, the aim, what the guard wants heeded, and one memory: more would lead so small a model astray."""
     note = (
         f"They feel {reading.plan.emotion}. You feel {felt_in_words(request.felt)}. "
         f"Aim: {_AIMS.get(reading.plan.strategy, reading.plan.goal)}."
     )
+    if request.guidance:
+        note += f" Careful: {bare(request.guidance, 300)}"
     if request.recalled:
         note += f" Earlier they told you: {quoted(request.recalled[0].person, 120)}"
     return note

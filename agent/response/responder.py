@@ -2,56 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from rapport.agent.chat_models import load_chat_model
-from rapport.agent.response.chain import ChainError, ChainParser, chain_prompt, repair_prompt
-from rapport.agent.response.clauses import ClauseSplitter, split_long, split_opening
-from rapport.agent.response.filters import objection
+from rapport.agent.perception.text_model import ContextTurn
+from rapport.agent.response.cause import CauseExtractor
+from rapport.agent.response.chain import ChainError, ChainParser, chain_prompt, check_words, repair_prompt
+from rapport.agent.response.choosing import Chooser
+from rapport.agent.response.clauses import ClauseSplitter, split_long, split_opening, split_sentences
+from rapport.agent.response.deliberation import Deliberation
+from rapport.agent.response.empathy import EmpathyScorer
 from rapport.agent.response.plan import Reading, read
 from rapport.agent.response.prompts import small_model_prompt
 from rapport.agent.response.rules import Writer
+from rapport.agent.response.scoring import Scorer
+from rapport.agent.response.steps import Planner
+from rapport.agent.response.strategy import StrategyPolicy
+from rapport.agent.response.structured import SCHEMA, StructuredParser
+from rapport.agent.response.style import in_style, questions_left, style_of
 from rapport.agent.stages import EmpathyPlan, ReplyRequest, ResponderCapabilities
-from rapport.persona.errors import StageError
+from rapport.memory.embedding import MiniLMEmbedder
+from rapport.persona.errors import ComponentError, StageError
 
+T = TypeVar("T")
+
+CANDIDATES = 6
+"""Ways to go on that the embedded model writes side by side; with the rules' there are seven to choose from."""
+WRITE_BUDGET_S = 4.0
+"""What the model may take for them all. Less than the stage's budget, so that something is always said in time."""
+_SHARE_OF_BUDGET = 0.6
+"""Of the stage's budget, what the model may take; the rest is for the scores."""
 _REPLY_TOKENS = 56
 """Enough for two spoken sentences of the embedded model."""
-_MOST_REJECTED = 3
-"""Sentences of one reply that may be found at fault before the model is stopped: it seldom finds back."""
+LONGEST_ANSWER_CHARACTERS = 20_000
+"""A chat model that writes more than this for a few sentences has lost its way."""
 
 
 class SmolLM2Responder:
-    """Stage `response` with the embedded model: the plan and the first sentence are computed, the model goes on from
-    there.
+    """Stage `response` with the embedded model: the plan is computed step by step, and of several ways to say it the
+    best is spoken.
 
-    The opening names what happened or what is felt, by rules, and is spoken while the model still writes; the model,
-    which reads it as the beginning of its own answer, stays on the subject. What it writes is spoken sentence by
-    sentence unless `filters.objection` finds a fault; where nothing passes, the rule writer's sentences stand in.
+    The opening names what happened or what is felt, by rules, and is spoken while the model still writes; the model
+    reads it as the beginning of its own answer and goes on from there, `candidates` times in one batch. `Chooser`
+    takes out what must not be said, scores the rest and what the rules would say, and the best follows the opening.
 
     Args:
         model: path of another SmolLM2-*-Instruct GGUF file; None takes the embedded one.
+        candidates: how many ways the model writes.
+        rules: whether what the rules would say competes with them.
+        write_budget_s: after so long the best of what is written by then is spoken.
 
     Raises:
         ComponentError: the weights are not installed, or cannot be prepared.
         StorageError: the cache folder cannot be written.
     """
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        candidates: int = CANDIDATES,
+        rules: bool = True,
+        write_budget_s: float = WRITE_BUDGET_S,
+    ) -> None:
         from rapport.agent.response.smollm2 import ChatSmolLM2
 
-        self._chat = ChatSmolLM2(gguf_path=model, max_tokens=_REPLY_TOKENS)
+        self._chat: CandidateWriter = ChatSmolLM2(gguf_path=model, max_tokens=_REPLY_TOKENS)
+        self._planner, self._scorer = _trained_parts()
+        self._count, self._rules, self._budget_s = candidates, rules, write_budget_s
         self.capabilities = ResponderCapabilities(streaming=True, model=model or "SmolLM2-135M-Instruct")
 
-    async def respond(self, request: ReplyRequest) -> AsyncGenerator[EmpathyPlan | str]:
-        """The plan, then clauses. Closing the iterator stops the model at its next token."""
-        reading = read(request)
-        yield reading.plan
-        writer = Writer(request, reading)
+    @classmethod
+    def of_parts(
+        cls, chat: CandidateWriter, planner: Planner, scorer: Scorer, *, write_budget_s: float = WRITE_BUDGET_S
+    ) -> SmolLM2Responder:
+        """A responder on parts of the application's own."""
+        responder = cls.__new__(cls)
+        responder._chat, responder._planner, responder._scorer = chat, planner, scorer
+        responder._count, responder._rules, responder._budget_s = CANDIDATES, True, write_budget_s
+        responder.capabilities = ResponderCapabilities(streaming=True, model=type(chat).__name__)
+        return responder
+
+    async def respond(self, request: ReplyRequest) -> AsyncGenerator[EmpathyPlan | Deliberation | str]:
+        """The plan, the opening, what was considered, and the rest; nothing is considered where the turn's form says
+        the answer. Closing the iterator stops the model at its next token."""
+        steps = await asyncio.to_thread(self._planner.plan, request)
+        yield steps.reading.plan
+        writer = Writer(request, steps.reading)
         if writer.fixed_kind:
             for sentence in writer.sentences():
                 yield sentence
@@ -59,52 +106,78 @@ class SmolLM2Responder:
         opening = writer.opening()
         for clause in split_opening(opening):
             yield clause
-        left = request.max_sentences - 1
-        spoken = [opening]
-        async with aclosing(self._continuation(request, reading, opening, left)) as sentences:
-            async for sentence in sentences:
-                spoken.append(sentence)
-                for clause in split_long(sentence):
-                    yield clause
-        left -= len(spoken) - 1
-        if len(spoken) == 1 and left >= 2:
-            yield writer.middle()
-            left -= 1
-        if left >= 1 and writer.may_ask and not any(sentence.endswith("?") for sentence in spoken):
-            yield writer.question()
-
-    async def _continuation(
-        self, request: ReplyRequest, reading: Reading, opening: str, limit: int
-    ) -> AsyncGenerator[str]:
-        """The model's sentences that may be spoken, at most `limit`, none after a question."""
-        if limit < 1:
+        if request.max_sentences < 2:
             return
-        said = " ".join((*(exchange.person for exchange in list(request.history)[-2:]), request.text))
-        may_ask = Writer(request, reading).may_ask
-        rejected = 0
+        chooser = Chooser(request, steps, writer, opening, self._scorer, rules=self._rules)
+        written, note = await self._written(request, steps.reading, opening)
+        considered = await asyncio.to_thread(chooser.choose, written, note)
+        yield considered
+        for sentence in split_sentences(considered.chosen.text):
+            for clause in split_long(sentence):
+                yield clause
 
-        def accept(sentence: str) -> bool:
-            nonlocal rejected
-            fine = (may_ask or not sentence.endswith("?")) and objection(sentence, said, reading.tone) is None
-            rejected += not fine
-            return fine
-
-        splitter = ClauseSplitter(limit, [opening, *(e.agent for e in list(request.history)[-4:])], accept)
+    async def _written(self, request: ReplyRequest, reading: Reading, opening: str) -> tuple[list[str], str]:
+        """The model's texts, and what went wrong with them, if anything: the rules have an answer in any case."""
         messages, constant = small_model_prompt(request, reading, opening)
-        async with aclosing(_texts(self._chat.astream(messages, constant_messages=constant))) as texts:
-            async for text in texts:
-                for sentence in splitter.feed(text):
-                    yield sentence
-                    if sentence.endswith("?"):
-                        return
-                if splitter.full or rejected >= _MOST_REJECTED:
-                    return
-        for sentence in splitter.finish():
-            yield sentence
+        until_s = time.monotonic() + min(self._budget_s, _SHARE_OF_BUDGET * request.budget_s)
+        stopped = threading.Event()
+        try:
+            texts, whole = await asyncio.to_thread(
+                self._chat.candidates,
+                messages,
+                self._count,
+                seed=request.seed,
+                constant_messages=constant,
+                sentences=request.max_sentences,
+                stopped=lambda: stopped.is_set() or time.monotonic() > until_s,
+            )
+        except StageError as error:
+            return [], str(error)
+        finally:
+            stopped.set()
+        return texts, "" if whole else "out of time: the candidates were cut off"
+
+
+class CandidateWriter(Protocol):
+    """A model that goes on from a beginning in several ways, see `ChatSmolLM2.candidates`."""
+
+    def candidates(
+        self,
+        messages: Sequence[BaseMessage],
+        count: int,
+        *,
+        seed: int = 0,
+        constant_messages: int = 1,
+        sentences: int = 3,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> tuple[list[str], bool]: ...
+
+
+def _trained_parts() -> tuple[Planner, Scorer]:
+    """The planner and the scorer with every trained part that is installed; loaded now, so that no turn waits."""
+    cause, policy, judge = CauseExtractor(), StrategyPolicy(), EmpathyScorer()
+    turns = [ContextTurn("Hello.", same_speaker=True)]
+    planner = Planner(
+        _if_installed(cause, lambda: cause.extract("Hello.", "joy", ())),
+        _if_installed(policy, lambda: policy.distribution(turns, emotion="joy", previous=())),
+    )
+    embedder = MiniLMEmbedder()
+    return planner, Scorer(_if_installed(judge, lambda: judge.score("Hello.", ["Hello."])), embedder)
+
+
+def _if_installed(part: T, use: Callable[[], object]) -> T | None:
+    """The part after its first use, or None where its weights were left out."""
+    try:
+        use()
+    except ComponentError:
+        return None
+    return part
 
 
 class LangChainResponder:
     """Stage `response` with any LangChain chat model, asked for the whole chain of empathy in one streamed answer.
+
+    Models with structured output fill in the chain's fields; the others write `chain.FORM`, read strictly.
 
     Args:
         model: `provider:model`, served by the package `langchain_<provider>` ("openai:gpt-4o-mini"), or
@@ -127,6 +200,10 @@ class LangChainResponder:
 
     def _start(self, chat: BaseChatModel, name: str) -> None:
         self._chat, self._name = chat, name
+        self._filling: Any = None
+        # What models without it say, each in its own way; they are asked for the form in words.
+        with contextlib.suppress(NotImplementedError, ValueError, TypeError):
+            self._filling = cast("Any", chat).with_structured_output(dict(SCHEMA))
         self.capabilities = ResponderCapabilities(streaming=True, model=name)
 
     async def respond(self, request: ReplyRequest) -> AsyncGenerator[EmpathyPlan | str]:
@@ -140,53 +217,83 @@ class LangChainResponder:
             for sentence in Writer(request, reading).sentences():
                 yield sentence
             return
-        messages = chain_prompt(request, reading)
-        parser, answer = ChainParser(), ""
-        planned = False
-        splitter = ClauseSplitter(request.max_sentences, [e.agent for e in list(request.history)[-4:]])
+        structured = self._filling is not None
+        messages = chain_prompt(request, reading, structured=structured)
         for attempt in range(2):
+            parser = StructuredParser() if structured else ChainParser()
+            spoken = False
             try:
-                async with aclosing(self._answer(messages)) as texts:
-                    async for text in texts:
-                        answer += text
-                        for clause in splitter.feed(parser.feed(text)):
-                            if not planned and parser.chain is not None:
-                                planned = True
-                                yield parser.chain.plan(reading.plan.strategy)
-                            yield clause
-                        if splitter.full:
-                            return
-                last = [*splitter.feed(parser.finish()), *splitter.finish()]
-                if not planned and not last:
-                    raise ChainError("the response only repeats what was said before, or is empty")
-                if not planned and parser.chain is not None:
-                    yield parser.chain.plan(reading.plan.strategy)
-                for clause in last:
-                    yield clause
+                async with aclosing(self._clauses(messages, parser, request, reading)) as clauses:
+                    async for clause in clauses:
+                        if not spoken and parser.chain is not None:
+                            spoken = True
+                            yield parser.chain.plan(reading.plan.strategy)
+                        yield clause
                 return
             except ChainError as fault:
-                if attempt or planned:
+                if attempt or spoken:
                     raise StageError(f"{self._name}: its answer is no chain of empathy: {fault}") from fault
-                messages = repair_prompt(messages, answer, fault)
-                parser, answer = ChainParser(), ""
-                splitter = ClauseSplitter(request.max_sentences, [e.agent for e in list(request.history)[-4:]])
+                messages = repair_prompt(messages, parser.seen, fault, structured=structured)
 
-    async def _answer(self, messages: list[BaseMessage]) -> AsyncGenerator[str]:
+    async def _clauses(
+        self,
+        messages: list[BaseMessage],
+        parser: StructuredParser | ChainParser,
+        request: ReplyRequest,
+        reading: Reading,
+    ) -> AsyncGenerator[str]:
+        """Clauses of one answer. The first comes once it is neither a refusal nor in another language."""
+        style = style_of(request.persona)
+        splitter = ClauseSplitter(
+            request.max_sentences,
+            [exchange.agent for exchange in list(request.history)[-4:]],
+            max_questions=questions_left(style, request.history),
+            max_words=style.words[1],
+        )
+        first = True
+        async with aclosing(self._responses(messages, parser)) as responses:
+            async for text in responses:
+                ready = splitter.feed(text) if text is not None else splitter.finish()
+                for clause in ready:
+                    if first and parser.chain is not None:
+                        check_words(parser.chain, clause, english=reading.kind != "unreadable")
+                        first = False
+                    yield in_style(clause, style)
+                if splitter.full:
+                    return
+        if first:
+            raise ChainError("the response only repeats what was said before, or is empty")
+
+    async def _responses(
+        self, messages: list[BaseMessage], parser: StructuredParser | ChainParser
+    ) -> AsyncGenerator[str | None]:
+        """What the answer adds to its response, bit by bit; None at its end."""
+        length = 0
+        chunks: AsyncIterator[Any] = (
+            self._chat.astream(messages) if isinstance(parser, ChainParser) else self._filling.astream(messages)
+        )
         try:
-            async with aclosing(_texts(self._chat.astream(messages))) as texts:
-                async for text in texts:
-                    yield text
-        except StageError:
+            async with aclosing(cast("Any", chunks)) as stream:
+                async for chunk in stream:
+                    if isinstance(parser, ChainParser):
+                        piece = cast("str", chunk.text)[: LONGEST_ANSWER_CHARACTERS + 1]
+                        length += len(piece)
+                        new = parser.feed(piece)
+                    else:
+                        new = parser.feed(chunk)
+                        length = sum(len(str(value)) for value in (parser.answer or {}).values())
+                    if length > LONGEST_ANSWER_CHARACTERS:
+                        raise ChainError("it is far too long")
+                    if new:
+                        yield new
+        except (StageError, ChainError):
             raise
+        except OutputParserException as error:
+            raise ChainError("it is no whole structured answer") from error
         except Exception as error:  # every provider has exceptions of its own
             first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise StageError(f"{self._name}: {first_line}") from error
-
-
-async def _texts(chunks: AsyncIterator[Any]) -> AsyncGenerator[str]:
-    """The plain text of a chat model's message chunks; closing it closes the model's stream."""
-    async with aclosing(cast("Any", chunks)) as stream:
-        async for chunk in stream:
-            text = cast("str", chunk.text)
-            if text:
-                yield text
+        rest = parser.finish()
+        if rest:
+            yield rest
+        yield None

@@ -11,10 +11,12 @@ import random
 import re
 from collections.abc import AsyncGenerator, Sequence
 
+from rapport.agent.response.clauses import split_sentences
 from rapport.agent.response.feelings import degree, family, felt_in_words, person_word, situation_word
 from rapport.agent.response.plan import Reading, read
+from rapport.agent.response.style import in_style, questions_left, style_of
 from rapport.agent.response.turning import capitalised
-from rapport.agent.response.words import phrases
+from rapport.agent.response.words import Topic, phrases, stem, topics
 from rapport.agent.stages import EmpathyPlan, ReplyRequest, ResponderCapabilities
 from rapport.persona.card import Persona
 from rapport.persona.errors import ComponentError
@@ -26,6 +28,9 @@ _STATE = re.compile(
     r"worry|worried|enjoy|trust|look|get))\b"
 )
 """An event that is itself a feeling or a wish."""
+
+_WORDS_OF_TWO = 20
+"""A style that wants more words than these gets a question behind a suggestion."""
 
 
 def manner_of(persona: Persona) -> str:
@@ -52,9 +57,13 @@ class Writer:
     def __init__(self, request: ReplyRequest, reading: Reading) -> None:
         self._request, self._reading = request, reading
         self._manner = manner_of(request.persona)
+        self.style = style_of(request.persona)
+        self.questions_left = questions_left(self.style, request.history)
+        """How many questions this reply may hold."""
         # A string seeds `random` the same way in every process, which the hash of a tuple would not.
         self._rng = random.Random(f"{request.seed}|{len(request.history)}|{request.text[:2000]}|{request.persona.name}")
         self._said = " ".join(exchange.agent for exchange in list(request.history)[-4:]).lower()
+        self._topic = topic_of(reading.event or request.text)
 
     def _choose(self, stock: Sequence[str]) -> str:
         if self._request.perceived.label == "neutral":  # a feeling without a name is not named
@@ -68,13 +77,14 @@ class Writer:
         perceived = self._request.perceived
         strength = degree(perceived)
         feeling, quality = person_word(perceived.label), situation_word(perceived.label)
-        return capitalised(
+        filled = (
             phrase.replace("{event}", self._reading.event)
             .replace("{feeling}", f"{strength} {feeling}".strip() if "how {feeling}" not in phrase else feeling)
             .replace("{quality}", f"really {quality}" if strength == "really" else quality)
             .replace("{felt}", felt_in_words(self._request.felt))
             .replace("{name}", self._request.persona.name.capitalize())
         )
+        return in_style(capitalised(filled), self.style)
 
     @property
     def fixed_kind(self) -> bool:
@@ -99,45 +109,92 @@ class Writer:
             return self._choose([phrase for phrase in stock if "{event}" not in phrase])
         if _STATE.search(reading.event):
             stock = phrases()["opening"]["state"][manner]
-        if len(reading.event.split()) > 14 and reading.tone != "plain":
+        room = 6 if self.style.length == "brief" else 14
+        if len(reading.event.split()) > room:
             return self._choose([phrase for phrase in stock if "{event}" not in phrase] or stock)
         return self._choose([phrase for phrase in stock if "{event}" in phrase or reading.tone != "plain"])
 
     def middle(self) -> str:
         """The sentence that does the strategy's work."""
-        kind = family(self._request.perceived)
+        if self._request.guidance and self._reading.tone != "good":
+            return self._choose(phrases()["careful"]["say"])
+        kind = family(self._request.perceived, self._reading.tone)
         if self._reading.plan.strategy == "suggestions":
             return self._choose(_for_feeling("step", kind))
-        return self._choose(_for_feeling("comfort", kind))
+        light = self._reading.tone == "good" and not self._request.guidance and self._rng.random() < self.style.humour
+        if light and self.style.humour >= 0.5:
+            return self._choose(phrases()["light"])
+        return self._choose(self._on_topic("say") or _for_feeling("comfort", kind))
 
     def question(self) -> str:
-        """One open question that suits the feeling."""
+        """One open question that suits what happened, or the feeling."""
+        if self._request.guidance and self._reading.tone != "good":
+            return self._choose(phrases()["careful"]["ask"])
         if not self._reading.event and self._reading.tone == "plain":
             return self._choose(phrases()["ask"]["anything"])
-        return self._choose(_for_feeling("ask", family(self._request.perceived)))
+        return self._choose(
+            self._on_topic("ask") or _for_feeling("ask", family(self._request.perceived, self._reading.tone))
+        )
+
+    def _on_topic(self, purpose: str) -> list[str]:
+        """Lines for the turn's subject that were not said lately; empty where it has none."""
+        lines = self._topic.lines.get(self._reading.tone, {}).get(purpose, ()) if self._topic is not None else ()
+        return [line for line in lines if self._fill(line).lower() not in self._said]
 
     @property
     def may_ask(self) -> bool:
-        """Whether another question is welcome: not after two turns that ended in one."""
-        last = [exchange.agent.rstrip() for exchange in list(self._request.history)[-2:]]
-        return len(last) < 2 or not all(reply.endswith("?") for reply in last)
+        """Whether another question is welcome."""
+        return self.questions_left > 0
+
+    def rest(self, opening: str, limit: int) -> list[str]:
+        """What follows an opening: at most `limit` sentences that bring the reply to the style's length.
+
+        The question keeps the talk going: it is chosen first, and what else there is room for comes before it.
+        """
+        strategy = self._reading.plan.strategy
+        least, most = self.style.words
+        wants_middle = strategy == "suggestions" or self._reading.tone != "plain"
+        asks = self.may_ask and (strategy != "suggestions" or not wants_middle or least > _WORDS_OF_TWO)
+        found: list[str] = []
+        words = len(opening.split())
+        question = self.question() if asks and limit > 0 else ""
+        if words + len(question.split()) > most:
+            question = ""
+        left = limit - bool(question)
+        words += len(question.split())
+        while left > 0 and wants_middle:
+            sentence = self.middle()
+            words += len(sentence.split())
+            if words > most:
+                break
+            found.append(sentence)
+            left -= 1
+            if words >= least:
+                break
+        return [*found, question] if question else found
 
     def sentences(self) -> list[str]:
-        """The whole reply, at most `max_sentences` long and with at most one question."""
+        """The whole reply, at most `max_sentences` long, with no more questions than the persona's style allows."""
         limit = max(1, self._request.max_sentences)
         fixed = self.fixed()
-        if fixed is not None:
-            return [sentence.strip() for sentence in re.findall(r"[^.!?]+[.!?]+", fixed)][:limit]
-        strategy, reading = self._reading.plan.strategy, self._reading
-        reply = [self.opening()]
-        if strategy == "suggestions" or reading.tone != "plain":
-            reply.append(self.middle())
-        if self.may_ask and (len(reply) < 2 or strategy != "suggestions"):
-            reply.append(self.question())
-        if len(reply) > limit:
-            # The question keeps the talk going: it is the last to be left out.
-            reply = reply[: limit - 1] + reply[-1:]
-        return [sentence.strip() for sentence in reply]
+        if fixed is None:
+            opening = self.opening()
+            return [opening, *self.rest(opening, limit - 1)]
+        sentences, left = list[str](), self.questions_left
+        whole = split_sentences(fixed)
+        for sentence in whole:
+            asks = sentence.endswith("?")
+            if not asks or left > 0:
+                sentences.append(sentence)
+                left -= asks
+        return (sentences or [whole[0].rstrip("?") + "."])[:limit]
+
+
+def topic_of(text: str) -> Topic | None:
+    """The subject of a turn by its words; None where it has none of `topics.yaml`."""
+    spoken = {stem(word) for word in re.findall(r"[\w']+", text.lower())}
+    best = max(topics(), key=lambda topic: len(spoken & topic.stems))
+    return best if spoken & best.stems else None
 
 
 class RuleResponder:

@@ -13,7 +13,7 @@ import math
 import random
 import shutil
 import threading
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ _CACHED_PROMPTS = 6
 _CONTEXT_TOKENS = 2048
 """Longer prompts lose tokens from the middle of the talk; the model knows 8192 positions."""
 _TOP_FIRST_WORDS = 8
+_SENTENCE_ENDS = frozenset(".!?")
 
 
 class ChatSmolLM2(BaseChatModel):
@@ -123,9 +124,8 @@ class ChatSmolLM2(BaseChatModel):
                 self._cached_beginnings.add(key)
             return key in self._cached_beginnings
 
-    def _tokens(self, messages: Sequence[BaseMessage], options: dict[str, Any]) -> Iterator[int]:
-        """Token ids as they are decoded. Closing the iterator stops the decoder at its next token."""
-        asked = {name: options.get(name, getattr(self, name)) for name in ("max_tokens", "temperature", "seed")}
+    def _asked(self, messages: Sequence[BaseMessage], options: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+        """The tokens of the prompt behind its constant beginning, and what every call of the decoder takes."""
         beginning, talk = self._prompt(messages, int(options.get("constant_messages", 1)))
         room = _CONTEXT_TOKENS - len(beginning)
         if len(talk) > room:
@@ -137,6 +137,12 @@ class ChatSmolLM2(BaseChatModel):
             "repetition_penalty": options.get("repetition_penalty", self.repetition_penalty),
             "no_repeat_ngram_size": options.get("no_repeat_ngram", self.no_repeat_ngram),
         }
+        return talk, common
+
+    def _tokens(self, messages: Sequence[BaseMessage], options: dict[str, Any]) -> Iterator[int]:
+        """Token ids as they are decoded. Closing the iterator stops the decoder at its next token."""
+        asked = {name: options.get(name, getattr(self, name)) for name in ("max_tokens", "temperature", "seed")}
+        talk, common = self._asked(messages, options)
         left = int(asked["max_tokens"])
         try:
             if float(asked["temperature"]) > 0:
@@ -153,18 +159,87 @@ class ChatSmolLM2(BaseChatModel):
             raise StageError(f"the language model failed: {error}") from error
 
     def _draw_first(self, talk: list[str], common: dict[str, Any], temperature: float, seed: int) -> str | None:
-        result = self._generator.generate_batch(
+        result = self._alternatives(talk, common, _TOP_FIRST_WORDS)
+        words = [sequence[0] if sequence else None for sequence in result.sequences]
+        weights = [math.exp((score - result.scores[0]) / temperature) for score in result.scores]
+        return random.Random(seed).choices(words, weights)[0]
+
+    def candidates(
+        self,
+        messages: Sequence[BaseMessage],
+        count: int,
+        *,
+        seed: int = 0,
+        constant_messages: int = 1,
+        sentences: int = 3,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> tuple[list[str], bool]:
+        """Up to `count` different ways to go on, written side by side in one batch: some 1.6 times the work of one.
+
+        Each begins with another of the likeliest first words, drawn by the seed, and goes on greedily, to its end,
+        `sentences` of them or `max_tokens`.
+
+        Args:
+            stopped: asked at every token; once it is true, what is written by then comes back.
+
+        Returns:
+            The texts, the likelier first words first, and whether all were written to their ends.
+
+        Raises:
+            StageError: the decoder failed.
+        """
+        talk, common = self._asked(messages, {"constant_messages": constant_messages})
+        ids: list[list[int]] = []
+        ends: list[int] = []
+        cut = False
+
+        def written(step: Any) -> bool:
+            nonlocal cut
+            row = step.batch_id
+            if not (step.is_last and step.token in common["end_token"]):
+                ids[row].append(step.token_id)
+                ends[row] += step.token[-1:] in _SENTENCE_ENDS
+            cut = cut or stopped()
+            return cut or ends[row] >= sentences
+
+        try:
+            firsts = self._first_words(talk, common, count, seed)
+            if stopped():
+                return [], False
+            ids = [[] for _ in firsts]
+            ends = [0] * len(firsts)
+            self._generator.generate_batch(
+                [[*talk, first] for first in firsts],
+                max_length=self.max_tokens - 1,
+                include_prompt_in_result=False,
+                callback=written,
+                **common,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise StageError(f"the language model failed: {error}") from error
+        begun = [cast("int", self._tokenizer.token_to_id(first)) for first in firsts]
+        texts = [self._tokenizer.decode([first, *rest]) for first, rest in zip(begun, ids, strict=True)]
+        return [text.strip() for text in texts], not cut
+
+    def _first_words(self, talk: list[str], common: dict[str, Any], count: int, seed: int) -> list[str]:
+        """Different first words, drawn by the seed in proportion to what the model gives them (Gumbel top-k)."""
+        result = self._alternatives(talk, common, 2 * count)
+        rng = random.Random(seed)
+        noisy = [score - math.log(-math.log(rng.uniform(1e-9, 1 - 1e-9))) for score in result.scores]
+        best = sorted(range(len(noisy)), key=lambda k: -noisy[k])[:count]
+        words = [result.sequences[k][0] for k in sorted(best) if result.sequences[k]]
+        return [word for word in words if word not in common["end_token"]]
+
+    def _alternatives(self, talk: list[str], common: dict[str, Any], count: int) -> Any:
+        return self._generator.generate_batch(
             [talk],
             max_length=1,
-            num_hypotheses=_TOP_FIRST_WORDS,
+            num_hypotheses=count,
             return_alternatives=True,
             return_scores=True,
             include_prompt_in_result=False,
             **common,
         )[0]
-        words = [sequence[0] if sequence else None for sequence in result.sequences]
-        weights = [math.exp((score - result.scores[0]) / temperature) for score in result.scores]
-        return random.Random(seed).choices(words, weights)[0]
 
     def _stream(
         self,

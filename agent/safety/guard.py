@@ -1,7 +1,8 @@
 """The guard: reads what a person said before any model is asked, by rules first and then by the classifier.
 
-A rule that found a crisis is believed. The classifier can raise what rules found, and can drop a concern that only a
-rule found; what it may do alone is bounded by thresholds that cross-validation set (see model/MODEL_CARD.md).
+Rules see words, the classifier sees sentences. A rule that found a crisis is believed. Otherwise the level follows the
+classifier's probabilities, with thresholds that are lower where a rule found a concern; texts that took no part in
+training set them (see model/MODEL_CARD.md).
 """
 
 from __future__ import annotations
@@ -52,17 +53,11 @@ class Guard:
 
 def decide(found: Finding, judged: Judgement, thresholds: Thresholds) -> Finding:
     """One finding of what the rules found and what the classifier judged."""
-    needed = thresholds.crisis if found.level is Level.NONE else thresholds.crisis_with_rule
-    if found.level is Level.CRISIS:
-        return replace(found, probability=max(found.probability, judged.crisis))
-    if judged.crisis >= needed:
-        if found.level is Level.NONE:
-            return Finding(Level.CRISIS, judged.kind, judged.crisis, rule="classifier")
-        return replace(found, level=Level.CRISIS, probability=judged.crisis)
-    if found.level is Level.CONCERN:
-        if judged.none >= thresholds.veto:
-            return Finding(probability=judged.risk)
-        return replace(found, probability=max(found.probability, judged.risk))
-    if judged.risk >= thresholds.risk:
-        return Finding(Level.CONCERN, judged.kind, judged.risk, rule="classifier")
-    return Finding(probability=judged.risk)
+    level = thresholds.level(judged, found.level)
+    if level is Level.NONE:
+        return Finding(probability=judged.risk)
+    probability = judged.crisis if level is Level.CRISIS else judged.risk
+    if found.level is Level.NONE:
+        return Finding(level, judged.kind, probability, rule="classifier")
+    # What a rule said of the same level stands, with the words that it found.
+    return replace(found, level=level, probability=max(probability, found.probability if level <= found.level else 0.0))

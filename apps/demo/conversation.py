@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,22 @@ from rapport.agent import events as ev
 from rapport.agent.agent import Agent
 from rapport.agent.heard import heard_part
 from rapport.agent.stages import Utterance
+from rapport.agent.trace import TurnTrace
+from rapport.apps.demo import exports as ex
+from rapport.apps.demo.camera import Camera
+from rapport.apps.demo.form import card_file, yaml_file
+from rapport.apps.demo.limits import Limits
 from rapport.apps.demo.line import Line
 from rapport.apps.demo.media import MediaShelf
 from rapport.apps.demo.reel import Reel
 from rapport.apps.demo.shown import Changes, Part, Phase, ShownTurn, failure_line
+from rapport.apps.demo.traits import trait_effects
+from rapport.apps.demo.turnstile import Turnstile
 from rapport.apps.plot.paths import AffectPaths, AffectPoint, because_texts, evidence_texts
 from rapport.persona.affect import AffectState
-from rapport.persona.errors import RapportError
+from rapport.persona.card import Persona
+from rapport.persona.errors import InputError, RapportError
+from rapport.persona.transition import TransitionRequest
 from rapport.speech.endpointing import Endpointer
 
 Work = Callable[[Changes], Coroutine[Any, Any, None]]
@@ -38,8 +47,29 @@ _log = logging.getLogger(__name__)
 class Conversation:
     """The state of one tab: an agent of its own, the words, the paths of feeling and the clips of the current reply."""
 
-    def __init__(self, agent: Agent, shelf: MediaShelf, persona_key: str) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        shelf: MediaShelf,
+        persona_key: str,
+        *,
+        turnstile: Turnstile | None = None,
+        limits: Limits | None = None,
+        kept: bool = False,
+    ) -> None:
         self.agent = agent
+        self.kept = kept
+        """Whether what is said outlives the conversation, because the person asked for it."""
+        self.limits = limits or Limits(agent.clock)
+        self.place = 0
+        """How many are answered before this one, and it; 0 when nobody waits."""
+        self.camera = Camera(agent)
+        self.exports = ex.Exports()
+        self._offer()
+        self._turnstile = turnstile
+        self.looks_changed = False
+        """Whether the head at rest shows a face that the persona has no more."""
+        self._sample: str | None = None
         self.persona_key = persona_key
         """The name under which the persona was chosen."""
         self.notices: list[str] = []
@@ -91,9 +121,21 @@ class Conversation:
         """Hold one turn; yields the parts of the page that changed. Waits for a turn that `stop` broke into to end."""
 
         async def work(changes: Changes) -> None:
-            self._begin()
-            changes.add({Part.WORDS, Part.PLAYER})
-            await self._follow(self.agent.converse(utterance), changes)
+            try:
+                self.limits.take_turn()
+            except InputError as error:
+                self.refusal = str(error)
+                changes.add({Part.WORDS, Part.PLAYER})
+                return
+
+            def placed(place: int) -> None:
+                self.place = place
+                changes.add({Part.WORDS})
+
+            async with self._turnstile.passing(placed) if self._turnstile is not None else nullcontext():
+                self._begin()
+                changes.add({Part.WORDS, Part.PLAYER})
+                await self._follow(self.agent.converse(utterance), changes)
 
         return self._shown(work)
 
@@ -170,6 +212,8 @@ class Conversation:
             async with aclosing(events):
                 async for event in events:
                     changes.add(self._note(event))
+                    if isinstance(event, ev.Felt):
+                        await self._weigh_traits(event)
                     await self.reel.take(event)
             self.reel.end()
             await encoding
@@ -232,7 +276,7 @@ class Conversation:
                 self.paths.person.append(self._perceived_point(event, turn))
                 return {Part.WORDS, Part.AFFECT, Part.WHY}
             case ev.Felt():
-                turn.felt = event.after
+                turn.before, turn.felt = event.before, event.after
                 self.paths.agent.append(_felt_point(self._elapsed_s(), event.after))
                 return {Part.WORDS, Part.AFFECT, Part.WHY}
             case ev.Planned():
@@ -250,11 +294,31 @@ class Conversation:
                 turn.notices.append(failure_line(event))
                 return {Part.WORDS}
             case ev.Done():
-                turn.timings = event.reply.trace.timings_s
+                turn.trace = event.reply.trace
                 self._turn = None
                 return {Part.WORDS, Part.WHY, Part.PLAYER}
             case _:
                 return set()
+
+    async def _weigh_traits(self, event: ev.Felt) -> None:
+        """Find out which traits moved the feeling; a transition that cannot be asked again tells nothing."""
+        turn = self._turn
+        if turn is None or turn.perceived is None:
+            return
+        said_before = tuple(line for item in self.agent.history for line in (item.person, item.agent) if line)
+        request = TransitionRequest(
+            event.before,
+            turn.perceived.fused,
+            self.agent.persona,
+            event.after.at_s,
+            turn.person or "",
+            said_before,
+        )
+        runner = self.agent.runners["transition"]
+        try:
+            turn.traits = await trait_effects((await runner.load(runner.config.use)).step, request)
+        except (RapportError, TimeoutError) as error:
+            _log.debug("the traits' shares are not known: %s", error)
 
     def _perceived_point(self, event: ev.Perceived, turn: ShownTurn) -> AffectPoint:
         conflict, smoothed = event.conflict, event.smoothed
@@ -281,10 +345,62 @@ class Conversation:
     def _played_s(self, line: Line) -> float:
         return math.inf if self.reel.dropped else line.played_s(self.reply)
 
+    # --------------------------------------------------------------------------------------- what may be taken along
+
+    @property
+    def traces(self) -> list[TurnTrace]:
+        """Of every turn that is over, cut to what was heard."""
+        last = self.agent.last_reply
+        found = [turn.trace for turn in self.turns if turn.trace is not None]
+        if found and last is not None and last.trace.turn == found[-1].turn:
+            found[-1] = last.trace
+        return found
+
+    def _offer(self) -> None:
+        async def transcript() -> ex.ExportedFile:
+            name = self.agent.persona.name
+            lines: list[tuple[str, str]] = []
+            for turn in self.turns:
+                lines += [("You", turn.person or "(no words)"), (name, " ".join(turn.clauses))]
+            return ex.transcript_file(lines)
+
+        async def trace() -> ex.ExportedFile:
+            return ex.trace_file(self.traces)
+
+        async def emotionml() -> ex.ExportedFile:
+            return ex.emotionml_file(self.traces)
+
+        async def persona() -> ex.ExportedFile:
+            return yaml_file(self.agent.persona)
+
+        async def card() -> ex.ExportedFile:
+            return card_file(self.agent.persona)
+
+        self.exports.offer("persona", persona)
+        self.exports.offer("card", card)
+        self.exports.offer("transcript", transcript)
+        self.exports.offer("trace", trace)
+        self.exports.offer("emotionml", emotionml)
+
+    def become(self, persona: Persona) -> None:
+        """The agent is this persona from its next turn on; what was said and felt stays."""
+        self.looks_changed = self.looks_changed or persona.face != self.agent.persona.face
+        self.agent.persona = persona
+
+    def keep_sample(self, data: bytes, media_type: str) -> str:
+        """Put a sample of the voice on the shelf, in the place of the one before; returns its token."""
+        if self._sample is not None:
+            self._shelf.drop(self._sample)
+        self._sample = self._shelf.put(data, media_type)
+        return self._sample
+
     # -------------------------------------------------------------------------------------------------- its end
 
     def show_idle(self, video: bytes | None) -> None:
         """The head at rest, to be shown while nobody speaks (mp4), or None when it cannot be drawn."""
+        if self.idle_token is not None:
+            self._shelf.drop(self.idle_token)
+            self.idle_token = None
         if video is not None and not self.closed:
             self.idle_token = self._shelf.put(video, "video/mp4")
 
@@ -292,13 +408,17 @@ class Conversation:
         """The tab is gone: stop listening and answering, and forget everything that was said."""
         self.closed = True
         self.hang_up()
+        self.camera.close()
         for task in (working := set(self._working)):
             task.cancel()
         if working:
             await asyncio.wait(working)
         self.reel.drop()
-        if self.idle_token is not None:
-            self._shelf.drop(self.idle_token)
+        for token in (self.idle_token, self._sample):
+            if token is not None:
+                self._shelf.drop(token)
+        if self.kept:
+            return
         memory = self.agent.runners["memory"]
         for spec in memory.config.chain:
             try:

@@ -1,26 +1,25 @@
-"""The conversation and the reasons behind an answer as HTML. Everything that anybody said is escaped here."""
+"""The conversation as HTML. Everything that anybody said is escaped here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
 
-from rapport.agent.events import Perceived
 from rapport.apps.demo.conversation import Conversation
 from rapport.apps.demo.shown import Phase, ShownTurn
-from rapport.persona.affect import VAD, EmotionEstimate
 from rapport.persona.card import Persona
 
 DISCLOSURE = (
     "<strong>I am a machine, not a person and not a therapist.</strong> I can misread you and I can be wrong. If you "
     "are in danger or think of harming yourself, turn to people now: the emergency service or a crisis line where you "
-    "live, or somebody you trust. What you say is kept for this conversation only and is gone when you close the tab."
+    "live, or somebody you trust. "
 )
+FORGETS = "What you say is kept for this conversation only and is gone when you close the tab."
+KEEPS = "You switched memory on: what you say stays on this machine until you erase it under Memory."
 
 
-def disclosure_html() -> str:
+def disclosure_html(*, kept: bool = False) -> str:
     """What a visitor must know before the first word."""
-    return f'<aside class="rp-disclosure" role="note">{DISCLOSURE}</aside>'
+    return f'<aside class="rp-disclosure" role="note">{DISCLOSURE}{KEEPS if kept else FORGETS}</aside>'
 
 
 def persona_html(persona: Persona) -> str:
@@ -39,9 +38,15 @@ def words_html(conversation: Conversation) -> str:
         )
     elif conversation.phase in {Phase.HEARING, Phase.THINKING}:
         turns += '<p class="rp-turn agent rp-typing" aria-label="thinking"><i></i><i></i><i></i></p>'
+    if conversation.place:
+        turns += f'<p class="rp-queue" role="status">{_place_text(conversation.place)}</p>'
     notices = "".join(_notice_html(notice) for notice in conversation.notices)
     refusal = _refusal_html(conversation.refusal)
     return f'<div class="rp-words" role="log" aria-live="polite">{notices}{turns}{refusal}</div>'
+
+
+def _place_text(place: int) -> str:
+    return f"Others are being answered just now. You are number {place} in line; nothing is lost."
 
 
 def _turn_html(item: ShownTurn, agent_name: str) -> str:
@@ -70,115 +75,9 @@ def _feeling_html(label: str) -> str:
 
 
 def _refusal_html(reason: str) -> str:
-    return f'<p class="rp-refusal" role="alert">{escape(_sentence(reason))}</p>' if reason else ""
+    return f'<p class="rp-refusal" role="alert">{escape(sentence(reason))}</p>' if reason else ""
 
 
-def why_html(conversation: Conversation) -> str:
-    """Why the last answer is as it is: what was perceived, on what evidence, what was felt and planned, how fast."""
-    if not conversation.turns or conversation.turns[-1].perceived is None:
-        return (
-            '<p class="rp-empty">After your first line, this shows what was read, felt and planned, and how fast.</p>'
-        )
-    item = conversation.turns[-1]
-    sections = [_perceived_html(item), _felt_html(item), _plan_html(item), _timings_html(item)]
-    return f'<div class="rp-why">{"".join(sections)}</div>'
-
-
-def _perceived_html(item: ShownTurn) -> str:
-    if (perception := item.perceived) is None:
-        return ""
-    rows = [(str(name), estimate) for name, estimate in perception.modalities.items()]
-    if len(rows) != 1:
-        rows.append(("together", perception.fused))
-    table = "".join(
-        f"<tr><th>{escape(name)}</th><td>{_likeliest_html(estimate)}<small>{_vad_text(estimate.vad)}</small></td></tr>"
-        for name, estimate in rows
-    )
-    evidence = "".join(
-        f"<li>{escape(piece.text)} <small>{escape(piece.modality)}, {piece.weight:+.2f}</small></li>"
-        for piece in perception.fused.evidence[:6]
-    )
-    body = f"<table>{table}</table>" + (f"<ul>{evidence}</ul>" if evidence else "")
-    return _section("What was read in you", body + _reading_html(perception))
-
-
-def _reading_html(perception: Perceived) -> str:
-    """What the readings amount to, in words; a disagreement stands first."""
-    conflict, explanation, smoothed = perception.conflict, perception.explanation, perception.smoothed
-    warning = f'<p class="rp-conflict">{escape(_sentence(conflict.description))}</p>' if conflict is not None else ""
-    mixed = f"<p>Two feelings at once: {escape(perception.compound.name)}.</p>" if perception.compound else ""
-    reading = "".join(
-        f"<p><small>{heading}</small> {escape(text)}</p>"
-        for heading, text in (
-            ("Key observations", " ".join(explanation.key_observations)),
-            ("Overall interpretation", explanation.interpretation),
-            ("Conclusion", explanation.conclusion),
-        )
-        if text
-    )
-    so_far = f"<p><small>Over the turns so far</small> {_vad_text(smoothed.vad)}</p>"
-    return f'{warning}{mixed}<div class="rp-reading">{reading}{so_far}</div>'
-
-
-def _sentence(clause: str) -> str:
+def sentence(clause: str) -> str:
+    """A clause as a sentence."""
     return f"{clause[:1].upper()}{clause[1:]}."
-
-
-def _likeliest_html(estimate: EmotionEstimate) -> str:
-    likeliest = sorted(estimate.distribution.as_dict().items(), key=lambda pair: -pair[1])[:3]
-    return " ".join(
-        f'<span class="rp-bar" style="--share:{probability:.3f}">{escape(label)} {probability:.0%}</span>'
-        for label, probability in likeliest
-    )
-
-
-def _felt_html(item: ShownTurn) -> str:
-    if item.felt is None:
-        return ""
-    moves = "".join(
-        f"<tr><th>{escape(axis)}</th><td>{escape(_signed(parts.items()))}</td></tr>"
-        for axis, parts in item.felt.because.items()
-    )
-    heading = f"<p>{escape(item.felt.label)} · {_vad_text(item.felt.emotion)}</p>"
-    return _section("What the agent felt", heading + (f"<table>{moves}</table>" if moves else ""))
-
-
-def _signed(parts: Iterable[tuple[str, float]]) -> str:
-    return ", ".join(f"{name} {value:+.2f}" for name, value in parts)
-
-
-def _plan_html(item: ShownTurn) -> str:
-    if item.plan is None:
-        return ""
-    plan = item.plan
-    rows = "".join(
-        f"<tr><th>{name}</th><td>{escape(text)}</td></tr>"
-        for name, text in (
-            ("event", plan.event),
-            ("emotion", plan.emotion),
-            ("cause", plan.cause),
-            ("goal", plan.goal),
-            ("strategy", plan.strategy),
-        )
-        if text
-    )
-    return _section("What it meant to do", f"<table>{rows}</table>")
-
-
-def _timings_html(item: ShownTurn) -> str:
-    if item.timings is None:
-        return ""
-    times = "".join(
-        f"<span>{name.replace('_', ' ')} <b>{value:.2f} s</b></span>"
-        for name, value in item.timings.model_dump().items()
-        if value is not None
-    )
-    return _section("How fast", f'<p class="rp-timings">{times}</p>')
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h4>{title}</h4>{body}</section>"
-
-
-def _vad_text(vad: VAD) -> str:
-    return f"V {vad.valence:+.2f} · A {vad.arousal:+.2f} · D {vad.dominance:+.2f}"

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING
 from rapport.agent import events as ev
 from rapport.agent.agent import Agent
 from rapport.agent.config import AgentConfig, StageConfig
+from rapport.apps.demo.camera import Cameras, SeeingAgent
 from rapport.apps.demo.conversation import Conversation
+from rapport.apps.demo.exports import ExportDesk
+from rapport.apps.demo.limits import IDLE_S, Limits
 from rapport.apps.demo.line import Lines
 from rapport.apps.demo.media import MediaShelf
 from rapport.apps.demo.portrait import idle_film
-from rapport.persona.errors import RapportError
+from rapport.apps.demo.turnstile import Turnstile
+from rapport.persona.card import Persona
+from rapport.persona.errors import InputError, RapportError
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -23,8 +28,13 @@ if TYPE_CHECKING:
 MOST_CONVERSATIONS = 64
 """When more tabs are open, the one that was idle for longest starts anew."""
 
+ANSWERS_AT_ONCE = 4
+"""Tabs that are answered at the same time; the others wait in line."""
+
 MakeAgent = Callable[[str], Agent]
 """Makes a fresh agent for a persona's name."""
+MakeKeepingAgent = Callable[[str, str], Agent]
+"""Makes a fresh agent that remembers a person, for a persona's name and the person's id."""
 
 
 def private(config: AgentConfig) -> AgentConfig:
@@ -40,12 +50,17 @@ class Sessions:
     Args:
         make_agent: makes a fresh agent for a persona's name.
         persona: the persona that is woken first.
+        make_keeping: makes one with a memory that outlives the tab, for people who want that; None offers it to nobody.
     """
 
-    def __init__(self, make_agent: MakeAgent, persona: str) -> None:
+    def __init__(self, make_agent: MakeAgent, persona: str, make_keeping: MakeKeepingAgent | None = None) -> None:
         self.persona = persona
         self.shelf = MediaShelf()
         self.lines = Lines()
+        self.cameras = Cameras()
+        self.desk = ExportDesk()
+        self.turnstile = Turnstile(ANSWERS_AT_ONCE)
+        self._make_keeping = make_keeping
         self._make_agent = make_agent
         self._open: OrderedDict[str, Conversation] = OrderedDict()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="rapport-demo")
@@ -55,8 +70,17 @@ class Sessions:
     @classmethod
     def from_config(cls, config: AgentConfig) -> Sessions:
         """Sessions of agents as a configuration describes them, with a memory that is gone with the tab."""
-        config = private(config)
-        return cls(lambda persona: Agent.from_persona(persona, config), config.persona)
+        alone = private(config)
+        return cls(
+            lambda persona: SeeingAgent.from_persona(persona, alone),
+            config.persona,
+            lambda persona, person: SeeingAgent.from_persona(persona, config, person_id=person),
+        )
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether people may switch a lasting memory on."""
+        return self._make_keeping is not None
 
     # ------------------------------------------------------------------------------------------------ what is shared
 
@@ -75,6 +99,19 @@ class Sessions:
         """The persona's head at rest (mp4), drawn once per process; None when it cannot be drawn."""
         return await asyncio.shield(asyncio.wrap_future(self._film(persona)))
 
+    async def film_of(self, persona: Persona) -> bytes | None:
+        """An edited persona at rest, drawn anew; None when it cannot be drawn."""
+
+        def draw() -> bytes | None:
+            agent = self._make_agent(self.persona)
+            agent.persona = persona
+            try:
+                return asyncio.run(idle_film(agent))
+            except RapportError:
+                return None
+
+        return await asyncio.shield(asyncio.wrap_future(self._background.submit(draw)))
+
     def _film(self, persona: str) -> Future[bytes | None]:
         if persona not in self._films:
             self._films[persona] = self._background.submit(self._draw_film, persona)
@@ -88,18 +125,45 @@ class Sessions:
 
     # -------------------------------------------------------------------------------------------------- what is not
 
-    async def begin(self, tab: str, persona: str) -> Conversation:
+    async def begin(self, tab: str, persona: str, person: str | None = None) -> Conversation:
         """A new conversation for a tab; the one that it had is forgotten.
 
+        Args:
+            tab: names the tab.
+            persona: whom to talk to.
+            person: who talks, when they want to be remembered after this conversation.
+
         Raises:
-            InputError: unknown persona.
+            InputError: unknown persona, or nothing can be remembered here.
         """
-        agent = self._make_agent(persona)
+        if person is None:
+            agent = self._make_agent(persona)
+        elif self._make_keeping is None:
+            raise InputError("nothing is kept here; the conversation goes on without a lasting memory")
+        else:
+            agent = self._make_keeping(persona, person)
         await self.end(tab)
+        await self._sweep()
         while len(self._open) >= MOST_CONVERSATIONS:
             await self.end(next(iter(self._open)))
-        conversation = self._open[tab] = Conversation(agent, self.shelf, persona)
+        conversation = Conversation(
+            agent,
+            self.shelf,
+            persona,
+            turnstile=self.turnstile,
+            limits=Limits(agent.clock),
+            kept=person is not None,
+        )
+        self._open[tab] = conversation
+        self.cameras.register(conversation.camera)
+        self.desk.register(conversation.exports)
         return conversation
+
+    async def _sweep(self) -> None:
+        """Forget the conversations that nobody has touched for long."""
+        idle = [tab for tab, conversation in self._open.items() if conversation.limits.idle_s > IDLE_S]
+        for tab in idle:
+            await self.end(tab)
 
     async def of(self, tab: str) -> Conversation:
         """The conversation of a tab, begun when there is none."""
@@ -107,6 +171,7 @@ class Sessions:
         if conversation is None:
             return await self.begin(tab, self.persona)
         self._open.move_to_end(tab)
+        conversation.limits.touch()
         return conversation
 
     async def end(self, tab: str) -> None:
@@ -117,7 +182,7 @@ class Sessions:
 
     def routes(self) -> list[BaseRoute]:
         """What must be served beside the page: clips for the player, and lines for the microphone."""
-        return [self.shelf.route(), self.lines.route()]
+        return [self.shelf.route(), self.lines.route(), self.cameras.route(), self.desk.route()]
 
     @property
     def open_tabs(self) -> int:

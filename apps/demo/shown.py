@@ -9,7 +9,8 @@ from enum import Enum, auto
 
 from rapport.agent import events as ev
 from rapport.agent.stages import EmpathyPlan
-from rapport.agent.trace import TimingsRecord
+from rapport.agent.trace import TurnTrace
+from rapport.apps.demo.traits import TraitEffect
 from rapport.persona.affect import AffectState
 
 
@@ -46,9 +47,14 @@ class ShownTurn:
     notices: list[str] = field(default_factory=list[str])
     """Failures that the turn got over, one line each."""
     perceived: ev.Perceived | None = None
+    before: AffectState | None = None
+    """How the agent felt when the turn came."""
     felt: AffectState | None = None
+    traits: tuple[TraitEffect, ...] = ()
+    """Which traits of the agent's moved its feeling, strongest first."""
     plan: EmpathyPlan | None = None
-    timings: TimingsRecord | None = None
+    trace: TurnTrace | None = None
+    """All of it, once the turn is over."""
 
 
 class Changes:

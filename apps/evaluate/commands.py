@@ -196,6 +196,50 @@ def safety(
 
 
 @eval_app.command()
+def empathy(
+    file: Annotated[Path, typer.Option(help="EmpatheticDialogues (.csv or JSON lines) or ESConv (JSON lines).")],
+    responder: Annotated[
+        list[str] | None, typer.Option(help="rules, single or chain; may be given again. All three by default.")
+    ] = None,
+    n: Annotated[int, typer.Option(min=2, help="How many contexts are drawn.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the draw and of the replies.")] = 0,
+    persona: Annotated[str, typer.Option(help="A shipped persona, or the path of a card.")] = "harbor",
+    replies: Annotated[Path | None, typer.Option(help="Write every reply with its plan there, as JSON lines.")] = None,
+    json: Json = None,
+) -> None:
+    """How much empathy replies show, and how they are made, beside what people answered."""
+    from rapport.apps.evaluate.empathy import empathy as run
+
+    _check(json)
+    _check(replies)
+    report = run(file, responder or ("rules", "single", "chain"), n=n, seed=seed, persona=persona)
+    report.show()
+    if json is not None:
+        report.write(json)
+    if replies is not None:
+        report.write_replies(replies)
+
+
+@eval_app.command()
+def epitome(
+    file: Annotated[Path, typer.Option(help="A .csv of EPITOME: seeker_post, response_post, level.")],
+    scale: Annotated[
+        Literal["reactions", "interpretations", "explorations"] | None,
+        typer.Option(help="What the levels are of; told by the file's name where not given."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Levels of empathy in replies: reactions, interpretations or explorations."""
+    from rapport.apps.evaluate.empathy_scores import epitome as run
+
+    _check(json)
+    report = run(file, scale)
+    report.show()
+    if json is not None:
+        report.write(json)
+
+
+@eval_app.command()
 def build_peld(
     out: Annotated[Path, typer.Option(help="Where the triples are written, in the format of Dyadic_PELD.tsv.")],
     meld: Annotated[list[Path] | None, typer.Option(help="A *_sent_emo.csv: train, dev, test in turn.")] = None,

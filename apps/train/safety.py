@@ -1,224 +1,220 @@
-"""`rapport train safety`: the heads of the safety classifier, on the cases written for it and on everyday talk.
+"""`rapport train safety`: the classifier of danger, on the cases and phrases made for it and on what people said.
 
-Thresholds come from cross-validation in five folds over training and development cases, pairs together; the held-out
-part takes no part and is scored at the end, with the heads that are written.
+Thresholds are chosen on one fold of the cases and phrases, which the network has not learned from: groups that belong
+together are kept apart together. The held-out parts take no part in anything and are scored at the end.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
-from rapport.agent.safety.classifier import Floats, Judgement, Thresholds, rows_of
+from rapport.agent.safety.classifier import WINDOW_WORDS, Judgement, RiskClassifier, Thresholds
 from rapport.agent.safety.guard import decide
-from rapport.agent.safety.levels import KINDS, Finding, Level
+from rapport.agent.safety.levels import KINDS, Level
 from rapport.agent.safety.rules import by_rules
+from rapport.agent.safety.spelling import plain
 from rapport.apps.train.safety_card import model_card
-from rapport.apps.train.safety_data import Case, everyday, read_cases, sample
-from rapport.memory.embedding import MiniLMEmbedder
+from rapport.apps.train.safety_data import Case, everyday, figurative, labelled, read_cases, sample
+from rapport.apps.train.safety_network import Ids, Lessons, export_int8, fit
+from rapport.apps.train.safety_phrases import apart, hurried, phrases
+from rapport.memory.embedding import wordpiece
 from rapport.persona.errors import ComponentError, InputError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+FOLDS = 6
+EPOCHS = 3
+CALM_PER_CORPUS = 220
+FIGURATIVE = 450
+REMINDERS = 1_300
+LAST_RATE = 0.6
+"""Of the learning rate, when the fold that chose the thresholds is learned as well."""
+JUDGED_PER_CORPUS = 1000
+HURRIED = 0.3
+"""Share of cases and phrases that are learned a second time, as typed in a hurry."""
+CALM_WEIGHT, FIGURATIVE_WEIGHT, HURRIED_WEIGHT = 0.3, 0.5, 0.5
+"""Of their losses, against a case or phrase."""
+MOST_FALSE_ALARMS = 0.02
+"""Share of harmless texts of each source that thresholds may let become an alarm; some everyday talk is in earnest."""
+_FEWEST_TO_BOUND = 30
+"""Of a source with fewer harmless texts the share says too little."""
 
-FOLDS = 5
-EVERYDAY_PER_CORPUS = 1000
-EVERYDAY_WEIGHT = 0.15
-"""Of an everyday text, against a written case: there are many more of them, and they are easy."""
-INVERSE_REGULARISATION = 3.0
-MOST_FALSE_ALARMS_CASES = 0.015
-MOST_FALSE_ALARMS_EVERYDAY = 0.01
-"""Shares of texts without risk that thresholds may let become an alarm; stricter than what is promised (.02)."""
 
-
-def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0) -> None:
-    """Train on `cases` (JSON lines with parts) and corpora in `data`, write heads, config.json and the card to `out`.
+def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: int = 1) -> None:
+    """Train on `cases` (JSON lines with parts), phrases and corpora in `data`; write model, config.json and card.
 
     Raises:
-        InputError: a file is missing or no part is called train.
-        ComponentError: scikit-learn is not installed.
+        InputError: a file is missing, or no part of the cases is called train.
+        ComponentError: the packages of the extra `train` are not installed.
     """
-    if find_spec("sklearn") is None:
-        raise ComponentError('scikit-learn is not installed; run: pip install "rapport-agent[train]"')
-    console = Console()
+    if find_spec("torch") is None:
+        raise ComponentError('torch is not installed; run: pip install "rapport-agent[train]"')
+    import torch
+
+    torch.set_num_threads(threads)
+    console = Console(stderr=True)
     written = read_cases(cases)
     seen = [case for case in written if case.part in ("train", "dev")]
     held_out = [case for case in written if case.part not in ("train", "dev")]
     if not seen or not held_out:
         raise InputError(f'{cases}: wants cases with "part" train or dev, and others to be judged on')
-    corpora = {name: sample(texts, EVERYDAY_PER_CORPUS, seed) for name, texts in everyday(data).items()}
-    learned = [text for calm, _ in corpora.values() for text in calm]
-    judged = {name: texts for name, (_, texts) in corpora.items()}
+    strangers = labelled(data)
+    corpora = {name: sample(texts, JUDGED_PER_CORPUS, seed) for name, texts in everyday(data).items()}
+    told = seen + apart(phrases(seed=seed), held_out) + [case for case in strangers if case.part == "seen"]
+    calm = [Case(text, Level.NONE) for learned, _ in corpora.values() for text in learned[:CALM_PER_CORPUS]]
+    taught, lessons = lessons_of(told, calm, figurative(data, FIGURATIVE, seed), seed)
+    console.print(f"{len(taught)} texts to learn from, of which {len(told)} written or labelled for it")
 
-    embedder = MiniLMEmbedder()
-    console.print(f"{len(seen)} cases to learn from, {len(held_out)} held out, {len(learned)} everyday texts")
-    x_seen = rows_of([case.text for case in seen], embedder)
-    x_calm = rows_of(learned, embedder)
-    x_judged = {name: rows_of(texts, embedder) for name, texts in judged.items()}
-    by_rule_judged = {name: [by_rules(text) for text in texts] for name, texts in judged.items()}
-
-    folds = fold_of([case.pair for case in seen], seed)
-    out_of_fold: list[Judgement] = [Judgement(1, 0, 0, KINDS[0])] * len(seen)
-    calm_folds = np.random.default_rng(seed).integers(0, FOLDS, len(learned))
-    everyday_rows: dict[str, list[list[Judgement]]] = {name: [] for name in judged}
-    for fold in range(FOLDS):
-        heads = fit(
-            [c for c, f in zip(seen, folds, strict=True) if f != fold],
-            x_seen[folds != fold],
-            x_calm[calm_folds != fold],
-        )
-        for k in np.flatnonzero(folds == fold):
-            out_of_fold[k] = judge(x_seen[k], heads)
-        for name, rows in x_judged.items():
-            everyday_rows[name].append([judge(row, heads) for row in rows])
-    found = [by_rules(case.text) for case in seen]
-    thresholds = choose(
-        seen,
-        found,
-        out_of_fold,
-        [(f, j) for name in judged for f, j in zip(by_rule_judged[name], everyday_rows[name][0], strict=True)],
+    # A network that has seen everything could not tell where its thresholds should lie.
+    kept_apart = fold_of([case.pair or f"text {k}" for k, case in enumerate(taught)], seed) == 0
+    network = fit(
+        lessons.only(np.flatnonzero(~kept_apart)),
+        seed=seed,
+        epochs=EPOCHS,
+        told=lambda loss: console.print(f"loss {loss:.3f}"),
     )
-    heads = fit(seen, x_seen, x_calm)
-    x_held = rows_of([case.text for case in held_out], embedder)
-    scores = {
-        "cross_validation": figures(
-            seen, [decide(f, j, thresholds).level for f, j in zip(found, out_of_fold, strict=True)]
-        ),
-        "rules_alone_train_dev": figures(seen, [f.level for f in found]),
-        "held_out": {
-            part: figures(
-                [case for case in held_out if case.part == part],
-                [
-                    decide(by_rules(case.text), judge(row, heads), thresholds).level
-                    for case, row in zip(held_out, x_held, strict=True)
-                    if case.part == part
-                ],
-            )
-            for part in sorted({case.part for case in held_out})
-        },
-        "everyday": {
-            name: {
-                "n": len(texts),
-                **{
-                    f"{level.word}_rate": float(
-                        np.mean(
-                            [
-                                decide(f, judge(row, heads), thresholds).level == level
-                                for f, row in zip(by_rule_judged[name], x_judged[name], strict=True)
-                            ]
-                        )
-                    )
-                    for level in (Level.CONCERN, Level.CRISIS)
-                },
-            }
-            for name, texts in judged.items()
-        },
-    }
     out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out / "heads.npz", level=heads[0].astype(np.float16), kind=heads[1].astype(np.float16))
+    export_int8(network, out / "model.onnx")
+    judged = [case for case, apart_ in zip(told, kept_apart[: len(told)], strict=True) if apart_]
+    judged += [Case(text, Level.NONE, case=name) for name, (_, texts) in corpora.items() for text in texts]
     config: dict[str, Any] = {
-        "thresholds": asdict(thresholds),
+        "thresholds": {"risk": [0.5] * 3, "crisis": [0.5] * 3},
         "training": {
             "seed": seed,
+            "epochs": EPOCHS,
             "folds": FOLDS,
-            "everyday_texts": len(learned),
-            "everyday_weight": EVERYDAY_WEIGHT,
-            "inverse_regularisation": INVERSE_REGULARISATION,
             "cases": len(seen),
+            "phrases": sum(case.case == "phrase" for case in told),
+            "strangers": sum(case.part == "seen" for case in told),
+            "texts": len(taught),
         },
-        "scores": scores,
     }
-    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
+    _write_config(out, config)
+    read = RiskClassifier(out).judge
+    judgements = [read(case.text) for case in judged]
+    thresholds = choose(judged, judgements)
+    config["thresholds"] = asdict(thresholds)
+    config["scores"] = {"thresholds_chosen_on": by_source(judged, judgements, thresholds)}
+    # Now it learns the last fold as well, with enough of the others that it does not forget them.
+    others = np.random.default_rng(seed).permutation(np.flatnonzero(~kept_apart))[:REMINDERS]
+    last = lessons.only(np.concatenate([np.flatnonzero(kept_apart), others]))
+    export_int8(fit(last, seed=seed, epochs=1, network=network, rate=LAST_RATE), out / "model.onnx")
+    read = RiskClassifier(out).judge
+    unseen = held_out + [case for case in strangers if case.part != "seen"]
+    config["scores"] |= {
+        "held_out": by_source(unseen, [read(case.text) for case in unseen], thresholds),
+        "rules_alone": figures(held_out, [by_rules(case.text).level for case in held_out]),
+    }
+    _write_config(out, config)
     (out / "MODEL_CARD.md").write_text(model_card(config), "utf-8")
     console.print_json(json.dumps(config))
 
 
-Heads = tuple[Floats, Floats]
-"""Weights with the intercepts as last row: levels (columns + 1, 3) and kinds (columns + 1, 6)."""
+def _write_config(out: Path, config: dict[str, Any]) -> None:
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
 
 
-def fit(cases: Sequence[Case], rows: Floats, calm: Floats) -> Heads:
-    """Both heads by logistic regression; each level of the cases weighs the same."""
-    from sklearn.linear_model import LogisticRegression
-
-    levels = np.array([case.level for case in cases])
-    counts = np.bincount(levels, minlength=3)
-    weight = np.concatenate([len(cases) / (3 * counts[levels]), np.full(len(calm), EVERYDAY_WEIGHT)])
-    x = np.concatenate([rows, calm])
-    y = np.concatenate([levels, np.zeros(len(calm), np.int64)])
-
-    from scipy.sparse import csr_array
-
-    def heads(x: Floats, y: NDArray[Any], weight: Floats | None, n: int) -> Floats:
-        model = cast(Any, LogisticRegression)(C=INVERSE_REGULARISATION, max_iter=150, tol=1e-3)
-        model.fit(csr_array(x), y, sample_weight=weight)
-        found = np.full((x.shape[1] + 1, n), 0.0)
-        found[-1] = -1e4  # kinds that never occurred
-        for k, label in enumerate(model.classes_):
-            found[:-1, label], found[-1, label] = model.coef_[k], model.intercept_[k]
-        return found
-
-    risky = [k for k, case in enumerate(cases) if case.kind is not None]
-    kinds = np.array([KINDS.index(cases[k].kind) for k in risky])  # pyright: ignore[reportArgumentType]
-    return heads(x, y, weight, 3), heads(rows[risky], kinds, None, len(KINDS))
+def lessons_of(
+    told: list[Case], calm: list[Case], figurative_texts: list[str], seed: int
+) -> tuple[list[Case], Lessons]:
+    """What is to be learned: cases and phrases first, some again as typed in a hurry, then harmless texts."""
+    draw = random.Random(seed)
+    quick = [replace(c, text=hurried(c.text, draw), case="hurried") for c in told if draw.random() < HURRIED]
+    harmless = [Case(text, Level.NONE) for text in figurative_texts]
+    taught = told + quick + calm + harmless
+    sizes = (len(told), len(quick), len(calm), len(harmless))
+    weights = np.repeat(np.float32([1, HURRIED_WEIGHT, CALM_WEIGHT, FIGURATIVE_WEIGHT]), sizes)
+    return taught, Lessons(
+        tokens([case.text for case in taught]),
+        np.array([case.level for case in taught]),
+        np.array([-1 if case.kind is None else KINDS.index(case.kind) for case in taught]),
+        weights,
+    )
 
 
-def judge(row: Floats, heads: Heads) -> Judgement:
-    """As RiskClassifier does."""
-    from rapport.agent.perception.links import softmax
+def tokens(texts: Sequence[str]) -> list[Ids]:
+    """Ids of the first window of each text, made plain."""
+    tokenizer = wordpiece()
+    return [
+        np.array(tokenizer.encode(" ".join(plain(text).split()[:WINDOW_WORDS])).ids, dtype=np.int64) for text in texts
+    ]
 
-    none, concern, crisis = softmax(row @ heads[0][:-1] + heads[0][-1]).tolist()
-    return Judgement(none, concern, crisis, KINDS[int((row @ heads[1][:-1] + heads[1][-1]).argmax())])
 
-
-def fold_of(pairs: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """A fold for each case, the same for all of a pair, (n,)."""
-    names = sorted(set(pairs))
+def fold_of(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """A fold for each text, the same for all of a group, (n,)."""
+    names = sorted(set(groups))
     order = np.random.default_rng(seed).permutation(len(names)) % FOLDS
     number = dict(zip(names, order.tolist(), strict=True))
-    return np.array([number[pair] for pair in pairs])
+    return np.array([number[group] for group in groups])
 
 
-def choose(
-    cases: Sequence[Case],
-    found: Sequence[Finding],
-    judged: Sequence[Judgement],
-    calm: Sequence[tuple[Finding, Judgement]],
-) -> Thresholds:
-    """The thresholds with the best recall of crises, then of concerns, that keep false alarms within bounds.
+def choose(cases: Sequence[Case], judged: Sequence[Judgement]) -> Thresholds:
+    """The thresholds with the best recall of crises, then of concerns, whose false alarms keep within bounds.
 
-    Where none does, those with the fewest false alarms.
+    Written cases and each corpus bound them by themselves. Phrases, whose harmless ones differ from dangers in a word
+    or two, weigh against false alarms but do not bound; the rules do not know them, so what rules are worth is seen on
+    them. Where nothing keeps within bounds: the fewest false alarms.
     """
-    best, best_score = Thresholds(1.0, 1.0, 1.0, 1.0), (-1.0, -1.0, 0.0)
-    grid = itertools.product(
-        (0.6, 0.7, 0.8, 0.9, 0.95, 0.97),
-        (0.4, 0.5, 0.6, 0.7, 0.8),
-        (0.6, 0.7, 0.8, 0.9, 0.95, 0.97),
-        (0.5, 0.7, 0.8, 0.9, 0.95),
-    )
-    for values in grid:
-        thresholds = Thresholds(*values)
-        told = figures(cases, [decide(f, j, thresholds).level for f, j in zip(found, judged, strict=True)])
-        alarms = np.mean([decide(f, j, thresholds).level > Level.NONE for f, j in calm])
-        over = max(0.0, told["false_alarm_rate"] - MOST_FALSE_ALARMS_CASES) + max(
-            0.0, alarms - MOST_FALSE_ALARMS_EVERYDAY
-        )
-        score = (
-            -over,
-            told["crisis_recall"] + 0.25 * told["concern_recall"] - 0.25 * told["concern_overcalled"],
-            -alarms,
-        )
-        if best_score == (-1.0, -1.0, 0.0) or score > best_score:
-            best, best_score = thresholds, score
+    found = np.array([by_rules(case.text).level for case in cases])
+    given = np.array([case.level for case in cases])
+    risk, crisis = np.array([j.risk for j in judged]), np.array([j.crisis for j in judged])
+    source = np.array([source_of(case) for case in cases])
+    weight = np.where(source == "cases", 0.5, 1.0)
+    grid = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
+    best, best_score = Thresholds((1.0, 1.0, 1.0), (1.0, 1.0, 1.0)), (-9.0, 0.0)
+    harmless = given == Level.NONE
+    bounded = [harmless & (source == name) for name in sorted(set(source.tolist()) - {"phrases"})]
+    bounded = [chosen for chosen in bounded if chosen.sum() >= _FEWEST_TO_BOUND]
+    hard = harmless & (source == "phrases")
+    for r0, r1, c0, c1 in itertools.product(grid, grid, grid, grid):
+        if r1 > r0 or c1 > c0:
+            continue
+        # A crisis that a rule found is believed: to drop one in error costs more than to ask in vain.
+        limits_risk, limits_crisis = np.array([r0, r1, 0.0]), np.array([c0, c1, 0.0])
+        is_crisis = crisis >= limits_crisis[found]
+        alarm = is_crisis | (risk >= limits_risk[found])
+        over = sum(max(0.0, float(alarm[chosen].mean()) - MOST_FALSE_ALARMS) for chosen in bounded)
+        crises, concerns = given == Level.CRISIS, given == Level.CONCERN
+        recall = float(np.average(is_crisis[crises], weights=weight[crises]))
+        noticed = float(np.average(alarm[concerns], weights=weight[concerns]))
+        overcalled = float(np.average(is_crisis[concerns], weights=weight[concerns]))
+        wrong = float(alarm[hard].mean()) if hard.any() else 0.0
+        score = (-over, recall + 0.25 * noticed - 0.25 * overcalled - 0.5 * wrong)
+        if score > best_score:
+            best = Thresholds((r0, r1, 0.0), (c0, c1, 0.0))
+            best_score = score
     return best
+
+
+def source_of(case: Case) -> str:
+    """Where a case comes from: "cases", "phrases", or a corpus."""
+    if case.part == "phrases":
+        return "phrases"
+    return case.case if case.case in ("goemotions", "empatheticdialogues", "epitome", "dailydialog") else "cases"
+
+
+def by_source(
+    cases: Sequence[Case], judged: Sequence[Judgement], thresholds: Thresholds
+) -> dict[str, dict[str, float | None]]:
+    """`figures` of the guard for each source of cases; None for what a source has no case of."""
+    found: dict[str, tuple[list[Case], list[Level]]] = {}
+    for case, judgement in zip(cases, judged, strict=True):
+        some, levels = found.setdefault(source_of(case), ([], []))
+        some.append(case)
+        levels.append(decide(by_rules(case.text), judgement, thresholds).level)
+    return {
+        name: {key: None if np.isnan(value) else value for key, value in figures(*told).items()}
+        for name, told in found.items()
+    }
 
 
 def figures(cases: Sequence[Case], levels: Sequence[Level]) -> dict[str, float]:

@@ -1,11 +1,15 @@
-"""What the safety classifier learns from: the cases written for it, and everyday talk of public corpora.
+"""What the safety classifier learns from: cases written for it, and what people said in public corpora.
 
-Corpora bring only examples of nothing to worry about, and of them only texts without a word of `DISTRESS`: people in
-them do speak of death and despair, unlabelled. All their texts count when false alarms are measured.
+Of the corpora, some texts were labelled by hand for this purpose: safety_labels.tsv has their ids, levels and parts, no
+text. Others are taken as examples of nothing, unlabelled, where no word of ALARMING stands in them or where that word
+is neither of oneself nor found by a rule: people in them do speak of death and despair. When false alarms are measured,
+all texts count that were kept apart for it.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 import re
@@ -14,14 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rapport.agent.safety.classifier import ALARMING
 from rapport.agent.safety.levels import KINDS, Kind, Level
+from rapport.agent.safety.rules import by_rules
 from rapport.persona.errors import InputError
 
-DISTRESS = re.compile(
-    r"suicid|\bkill|\bdie\b|\bdying|\bdead\b|death|murder|\bhurt|abus|\brape|\bbeat|\bhit\b|weapon|\bgun\b|knife|overdos|"
-    r"\bpills?\b|hopeless|worthless|depress|self.?harm|\bcut\b|bleed|blood|breath|hospital|ambulance|emergency|\bstab|"
-    r"attack|violen|threat|scared|terrif|afraid|\bend it|give up|giving up|empty|numb|lonel|hate myself|burden|pregnan|"
-    r"cancer|\bchok|faint|unconscious|cry|alone|panic|worst|miserabl|desperat|no one|nobody",
+LABELS_FILE = Path(__file__).with_name("safety_labels.tsv")
+_OF_ONESELF = re.compile(
+    r"depress|suicid|abus|\brape|alone|lonel|hate myself|hopeless|want to die|my (?:life|death)|emergency|panic"
+    r"|kill (?:my|him|her)self|self.?harm",
     re.I,
 )
 
@@ -85,19 +90,19 @@ def everyday(data: Path) -> dict[str, list[str]]:
         InputError: a file is missing.
     """
     return {
-        "goemotions": [
-            re.sub(r"\[[A-Z]+\]", "him", line.split("\t")[0]) for line in _lines(data / "goemotions/dev.tsv")
-        ],
-        "empatheticdialogues": list(_said(data / "empatheticdialogues/dev.jsonl")),
+        "goemotions": [_comment(line) for line in _lines(data / "goemotions/dev.tsv")],
+        "empatheticdialogues": [text for _, text in _turns(data / "empatheticdialogues/dev.jsonl")],
         "dailydialog": list(_utterances(data / "dailydialog")),
     }
 
 
-def _said(path: Path) -> Iterator[str]:
-    """What the one who tells of something says, not who listens."""
+def _turns(path: Path) -> Iterator[tuple[str, str]]:
+    """What the one who tells of something says, not who listens, with ids."""
     for line in _lines(path):
         entry: dict[str, Any] = json.loads(line)
-        yield from (turn["text"] for turn in entry["turns"] if turn["speaker"] == "speaker")
+        for k, turn in enumerate(entry["turns"]):
+            if turn["speaker"] == "speaker":
+                yield f"{entry['conv_id']}:{k}", turn["text"]
 
 
 def _utterances(folder: Path) -> Iterator[str]:
@@ -119,4 +124,43 @@ def sample(texts: list[str], n: int, seed: int) -> tuple[list[str], list[str]]:
     """Two disjoint samples of at most `n` each: to learn from, without a word of distress, and to be judged on, all."""
     order = random.Random(seed).sample(texts, len(texts))
     half = len(order) // 2
-    return [t for t in order[:half] if not DISTRESS.search(t)][:n], order[half:][:n]
+    return [t for t in order[:half] if not ALARMING.search(t)][:n], order[half:][:n]
+
+
+def labelled(data: Path) -> list[Case]:
+    """Texts of GoEmotions, EmpatheticDialogues (train parts) and EPITOME that were labelled by hand, with their parts.
+
+    Raises:
+        InputError: a file is missing.
+    """
+    texts = {
+        "goemotions": {line.split("\t")[2]: _comment(line) for line in _lines(data / "goemotions/train.tsv")},
+        "empatheticdialogues": dict(_turns(data / "empatheticdialogues/train.jsonl")),
+        "epitome": {
+            row["sp_id"]: row["seeker_post"]
+            for row in csv.DictReader(io.StringIO("\n".join(_lines(data / "epitome/emotional-reactions.csv"))))
+        },
+    }
+    rows = csv.DictReader(LABELS_FILE.read_text("utf-8").splitlines(), delimiter="\t")
+    return [
+        Case(texts[row["corpus"]][row["id"]], Level.named(row["level"]), None, row["corpus"], row["id"], row["part"])
+        for row in rows
+    ]
+
+
+def figurative(data: Path, n: int, seed: int) -> list[str]:
+    """At most `n` comments of GoEmotions (train) with an alarming word that is very probably harmless."""
+    known = {case.pair for case in labelled(data)}
+    found = [
+        text
+        for line in _lines(data / "goemotions/train.tsv")
+        if ALARMING.search(text := _comment(line))
+        and not _OF_ONESELF.search(text)
+        and line.split("\t")[2] not in known
+        and by_rules(text).level is Level.NONE
+    ]
+    return random.Random(seed).sample(found, min(n, len(found)))
+
+
+def _comment(line: str) -> str:
+    return re.sub(r"\[[A-Z]+\]", "him", line.split("\t", 1)[0])

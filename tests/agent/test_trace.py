@@ -39,6 +39,7 @@ SHAPE: dict[str, Any] = {
     "felt": {"before": AFFECT, "after": AFFECT, "because": dict},
     "recalled": list,
     "plan": {"event": str, "emotion": str, "cause": str, "goal": str, "strategy": str},
+    "considered": type(None),
     "reply": {
         "text": str,
         "clauses": [

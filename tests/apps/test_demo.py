@@ -37,12 +37,13 @@ from rapport.apps.demo.conversation import Conversation
 from rapport.apps.demo.line import CONNECT_WITHIN_S, MOST_LINES, Line, Lines
 from rapport.apps.demo.line import PATH as TALK_PATH
 from rapport.apps.demo.media import MediaShelf
-from rapport.apps.demo.panels import DISCLOSURE, disclosure_html, why_html, words_html
+from rapport.apps.demo.panels import DISCLOSURE, disclosure_html, words_html
 from rapport.apps.demo.plots import SHOWN_POINTS, feelings_html
 from rapport.apps.demo.portrait import idle_film
 from rapport.apps.demo.recordings import take_recording
 from rapport.apps.demo.sessions import Sessions, private
 from rapport.apps.demo.shown import Part, Phase
+from rapport.apps.demo.why import why_html
 from rapport.apps.plot.paths import AffectPaths, AffectPoint
 from rapport.avatar.face import FaceTrack, RendererCapabilities
 from rapport.persona.affect import VAD
@@ -73,7 +74,7 @@ async def test_a_turn_fills_every_part_of_the_page() -> None:
     turn = conversation.turns[0]
     assert turn.person == "I lost my job today."
     assert turn.clauses == list(CLAUSES)
-    assert turn.perceived is not None and turn.felt is not None and turn.plan is not None and turn.timings is not None
+    assert turn.perceived is not None and turn.felt is not None and turn.plan is not None and turn.trace is not None
     assert not turn.notices
     assert frozenset().union(*changes) == frozenset(Part)
     assert conversation.reel.complete and conversation.phase is Phase.READY
@@ -635,7 +636,7 @@ async def test_the_reasons_show_reading_feeling_plan_and_times() -> None:
     assert "After your first line" in why_html(conversation)
     await held(conversation)
     why = why_html(conversation)
-    for expected in ("What was read in you", "What the agent felt", "strategy", "question", "first audio", "sadness"):
+    for expected in ("What it read in you", "feeling moved", "Strategy", "question", "first sound", "sadness"):
         assert expected in why
 
 

@@ -107,7 +107,7 @@ def sessions() -> WatchedSessions:
 
 @contextmanager
 def serving(sessions: Sessions) -> Iterator[str]:
-    from rapport.apps.demo.page import serve
+    from rapport.apps.demo.serving import serve
 
     served: list[str] = []
     page = serve(port=0, sessions=sessions, on_ready=served.append, block=False)
@@ -162,6 +162,8 @@ def send(tab: Any, text: str) -> None:
 
 
 def upload(tab: Any, path: Path) -> None:
+    if not tab.is_visible("#rapport-recording"):
+        tab.click("text=Or give a recording")
     tab.click("#rapport-recording [aria-label='Upload file']")
     tab.set_input_files("#rapport-recording input[type=file]", path)
 
@@ -283,7 +285,7 @@ def test_two_tabs_know_nothing_of_each_other_and_a_closed_one_is_forgotten(
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(address: str, sessions: WatchedSessions) -> None:
-    from rapport.apps.demo.page import serve
+    from rapport.apps.demo.serving import serve
 
     with pytest.raises(InputError, match="choose another --port"):
         serve(port=int(address.rstrip("/").rpartition(":")[2]), sessions=Sessions(faked, "harbor"), block=False)

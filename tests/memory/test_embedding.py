@@ -47,7 +47,7 @@ def test_a_vector_does_not_depend_on_its_neighbours(embedder: MiniLMEmbedder) ->
 
 
 def test_tokens_are_those_of_bert_base_uncased() -> None:
-    tokens = embedding._tokenizer().encode("Héllo, I've LOST my kittens!").tokens
+    tokens = embedding.wordpiece().encode("Héllo, I've LOST my kittens!").tokens
     assert tokens == ["[CLS]", "hello", ",", "i", "'", "ve", "lost", "my", "kitten", "##s", "!", "[SEP]"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 
 import pytest
 
+from rapport.agent.response.deliberation import Deliberation
 from rapport.agent.stages import EmpathyPlan, ReplyRequest
 from rapport.persona.affect import EKMAN7, AffectState, EmotionDistribution, EmotionEstimate
 from rapport.persona.card import BigFive, Persona
@@ -36,7 +37,7 @@ def answer() -> Answer:
     """Awaits a whole reply: the plan, which must come first, and the clauses as one text."""
 
     async def collect(replies: AsyncIterator[EmpathyPlan | str]) -> tuple[EmpathyPlan, str]:
-        items = [item async for item in replies]
+        items = [item async for item in replies if not isinstance(item, Deliberation)]
         assert isinstance(items[0], EmpathyPlan)
         clauses = [item for item in items[1:] if isinstance(item, str)]
         assert len(clauses) == len(items) - 1

@@ -75,9 +75,25 @@ def test_no_more_sentences_than_asked_for() -> None:
     assert splitter.full
 
 
-def test_only_accepted_sentences_are_spoken() -> None:
-    splitter = ClauseSplitter(accept=lambda sentence: "good" in sentence)
-    assert splitter.feed("This is bad, really bad. This is good. ") == ["This is good."]
+def test_no_more_questions_than_asked_for() -> None:
+    assert streamed("I hear you. Why now? And what then? Go on.", 3, max_questions=1, max_sentences=4) == [
+        "I hear you.",
+        "Why now?",
+        "Go on.",
+    ]
+
+
+def test_without_questions_a_clause_that_may_become_one_waits() -> None:
+    splitter = ClauseSplitter(max_questions=0)
+    assert splitter.feed("After all of that, ") == []
+    assert splitter.feed("what do you want? That is hard. ") == ["That is hard."]
+
+
+def test_what_would_be_too_many_words_is_left_out_but_never_all() -> None:
+    splitter = ClauseSplitter(5, max_words=6)
+    assert splitter.feed("One two three four. Five six. Seven. ") == ["One two three four.", "Five six."]
+    assert splitter.full
+    assert streamed("One two three four five six seven.", 4, max_words=3) == ["One two three four five six seven."]
 
 
 @given(PROSE, st.integers(1, 9))

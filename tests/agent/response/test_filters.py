@@ -26,6 +26,8 @@ SAID = "I lost my job today and my wife is worried about the rent."
         ("The rent is due and it must", "bad", "unfinished"),
         ("The weather changes with every season.", "bad", "off the subject"),
         ("What's the situation?", "bad", "empty question"),
+        ("Now your wife must be upset.", "bad", "invents a feeling"),
+        ("The rent pays for itself in the end.", "bad", "states what it cannot know"),
     ],
 )
 def test_a_fault_is_named(sentence: str, tone: Tone, fault: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rapport.agent.response.plan import STRATEGIES, cause_of, event_clause, facing, kind_of
+from rapport.agent.response.plan import STRATEGIES, cause_of, event_clause, facing, kind_of, read
 from rapport.agent.response.rules import RuleResponder
+from rapport.agent.response.words import topics
 from rapport.memory.records import Exchange
 from rapport.persona.affect import EKMAN7, VAD
 from rapport.persona.errors import ComponentError
@@ -144,3 +146,32 @@ async def test_an_unsure_valence_is_on_neither_side(asked, answer) -> None:
     perceived = replace(request.perceived, vad=VAD(-0.1, 0.2, 0.1), vad_sd=(0.9, 0.3, 0.4))
     _, text = await answer(RuleResponder().respond(replace(request, perceived=perceived)))
     assert "disgust" not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("My dog had cancer and the vet put her to sleep today.", "bad"),
+        ("I got a gift voucher by mail.", "good"),
+        ("I did not win the prize.", "plain"),
+        ("I walked past my old house.", "plain"),
+    ],
+)
+def test_news_that_is_told_without_feeling_has_a_tone(asked, text: str, expected: str) -> None:
+    assert read(asked(text)).tone == expected
+
+
+def test_a_feeling_that_was_perceived_counts_for_more_than_the_news(asked) -> None:
+    assert read(asked("My aunt died and left me a fortune!", "joy")).tone == "good"
+
+
+async def test_what_is_said_suits_the_subject(asked, answer) -> None:
+    said = {line for lines in topics_of("pet")["bad"].values() for line in lines}
+    for seed in range(6):
+        _, reply = await answer(RuleResponder().respond(asked("My puppy is very sick.", "sadness", seed=seed)))
+        assert any(line in reply for line in said)
+
+
+def topics_of(word: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    (topic,) = [topic for topic in topics() if word in topic.stems]
+    return topic.lines

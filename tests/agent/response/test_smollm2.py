@@ -69,6 +69,23 @@ def test_an_answer_that_is_begun_is_continued(chat: ChatSmolLM2) -> None:
 
 
 @pytest.mark.models
+def test_candidates_differ_from_the_first_word_on_and_come_again_by_the_seed(chat: ChatSmolLM2) -> None:
+    messages = [SystemMessage("You are kind."), HumanMessage(LINE), AIMessage("I'm sorry to hear that.")]
+    texts, whole = chat.candidates(messages, 4, seed=3, sentences=1)
+    assert whole and len({text.split()[0] for text in texts}) == 4
+    assert (texts, True) == chat.candidates(messages, 4, seed=3, sentences=1)
+    assert all(sum(text.count(mark) for mark in ".!?") <= 2 for text in texts)
+
+
+@pytest.mark.models
+def test_candidates_that_are_stopped_come_back_as_far_as_they_are(chat: ChatSmolLM2) -> None:
+    calls = iter(range(10_000))
+    texts, whole = chat.candidates([HumanMessage(LINE)], 3, stopped=lambda: next(calls) > 6)
+    assert not whole and all(len(text.split()) < 8 for text in texts)
+    assert chat.candidates([HumanMessage(LINE)], 3, stopped=lambda: True) == ([], False)
+
+
+@pytest.mark.models
 def test_control_tokens_typed_by_a_person_are_plain_text(chat: ChatSmolLM2) -> None:
     assert chat.count_tokens("<|im_end|>") > 3
 

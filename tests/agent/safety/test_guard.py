@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapport.agent.safety.classifier import Judgement, Thresholds
+from rapport.agent.safety.classifier import WINDOW_WORDS, Judgement, RiskClassifier, Thresholds, windows
 from rapport.agent.safety.guard import Guard, decide
 from rapport.agent.safety.levels import Finding, Level
 from rapport.agent.safety.spelling import plain
 from rapport.apps.train.safety_data import read_cases
+from rapport.persona.errors import ComponentError
 
 CASES = Path(__file__).parents[2] / "fixtures" / "safety_cases.jsonl"
 RULES = Guard()
@@ -84,17 +85,62 @@ def test_spelling_is_repaired() -> None:
     assert plain("i dont wanna b alive any more") == "i don't want to be alive anymore"
 
 
-def test_the_classifier_raises_lowers_and_is_overruled() -> None:
-    at = Thresholds(crisis=0.9, crisis_with_rule=0.6, risk=0.8, veto=0.95)
-    rule_crisis, rule_concern = (Finding(lv, "suicide", 0.9, ("x",), "r") for lv in (Level.CRISIS, Level.CONCERN))
-    calm, sure = Judgement(0.99, 0.01, 0.0, "abuse"), Judgement(0.05, 0.0, 0.95, "abuse")
-    assert decide(rule_crisis, calm, at).level is Level.CRISIS
-    assert decide(rule_concern, calm, at).level is Level.NONE
-    assert decide(rule_concern, Judgement(0.3, 0.0, 0.7, "abuse"), at).level is Level.CRISIS
-    alone = decide(Finding(), sure, at)
-    assert (alone.level, alone.kind, alone.rule) == (Level.CRISIS, "abuse", "classifier")
-    assert decide(Finding(), Judgement(0.1, 0.85, 0.05, "abuse"), at).level is Level.CONCERN
-    assert decide(Finding(), calm, at).level is Level.NONE
+AT = Thresholds(risk=(0.8, 0.4, 0.1), crisis=(0.9, 0.6, 0.1))
+
+
+def judged(risk: float, crisis: float) -> Judgement:
+    return Judgement(risk, crisis, "abuse")
+
+
+@pytest.mark.parametrize(
+    ("by_rule", "judgement", "level"),
+    [
+        (Level.CRISIS, judged(0.3, 0.2), Level.CRISIS),
+        (Level.CRISIS, judged(0.01, 0.01), Level.NONE),
+        (Level.CRISIS, judged(0.3, 0.05), Level.CONCERN),
+        (Level.CONCERN, judged(0.2, 0.1), Level.NONE),
+        (Level.CONCERN, judged(0.5, 0.1), Level.CONCERN),
+        (Level.CONCERN, judged(0.9, 0.7), Level.CRISIS),
+        (Level.NONE, judged(0.7, 0.7), Level.NONE),
+        (Level.NONE, judged(0.85, 0.7), Level.CONCERN),
+        (Level.NONE, judged(0.95, 0.95), Level.CRISIS),
+    ],
+)
+def test_the_more_rules_found_the_less_the_classifier_has_to_say(
+    by_rule: Level, judgement: Judgement, level: Level
+) -> None:
+    found = Finding() if by_rule is Level.NONE else Finding(by_rule, "suicide", 0.9, ("x",), "r")
+    decided = decide(found, judgement, AT)
+    assert decided.level is level and 0 <= decided.probability <= 1
+    if level is not Level.NONE:
+        alone = by_rule is Level.NONE
+        assert (decided.kind, decided.rule) == (("abuse", "classifier") if alone else ("suicide", "r"))
+
+
+@given(*(st.floats(0, 1) for _ in range(4)))
+def test_more_probable_danger_never_lowers_the_level(risk: float, crisis: float, more: float, worse: float) -> None:
+    for by_rule in Level:
+        lower = AT.level(judged(min(risk, more), min(crisis, worse)), by_rule)
+        assert lower <= AT.level(judged(max(risk, more), max(crisis, worse)), by_rule)
+
+
+@given(st.lists(st.sampled_from(["word", "kill", "sun"]), max_size=400))
+def test_long_texts_are_read_in_windows_with_the_alarming_ones(words: list[str]) -> None:
+    flat = " ".join(words)
+    found = windows(flat)
+    assert 1 <= len(found) <= 4 and all(len(window.split()) <= WINDOW_WORDS for window in found)
+    assert found[0] == " ".join(words[:WINDOW_WORDS])
+    assert found[-1] == " ".join(words[-WINDOW_WORDS:])
+    assert ("kill" in " ".join(found)) == ("kill" in flat)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ComponentError, match="rapport train safety"):
+        RiskClassifier(tmp_path)
+    (tmp_path / "config.json").write_text('{"thresholds": {"risk": [1, 1, 1], "crisis": [1, 1, 1]}}')
+    (tmp_path / "model.onnx").write_bytes(b"none")
+    with pytest.raises(ComponentError, match="rapport train safety"):
+        RiskClassifier(tmp_path)
 
 
 def test_the_note_for_memory_holds_no_word_of_the_person() -> None:

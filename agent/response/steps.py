@@ -1,0 +1,86 @@
+"""The chain of empathy computed step by step, for models too small to reason: each step by its own trained part.
+
+Event by grammar, emotion from perception, cause by the extractor (RECCON), goal by the strategy policy (ESConv), and
+then the words. A part that is not installed leaves its step to the rules of `plan`, and the trace says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rapport.agent.perception.text_model import ContextTurn
+from rapport.agent.response.cause import Cause
+from rapport.agent.response.plan import Reading, read, readable
+from rapport.agent.stages import ReplyRequest
+
+CERTAIN_CAUSE = 0.5
+"""Causes that the extractor is not surer of than this are left to the rules."""
+LONGEST_CAUSE_WORDS = 24
+"""A longer one is no cause but the whole story."""
+
+
+class CauseFinder(Protocol):
+    """See `rapport.agent.response.cause.CauseExtractor`."""
+
+    def extract(self, utterance: str, emotion: str, context: Sequence[ContextTurn] = ()) -> Cause: ...
+
+
+class GoalPolicy(Protocol):
+    """See `rapport.agent.response.strategy.StrategyPolicy`."""
+
+    def distribution(
+        self, turns: Sequence[ContextTurn], *, emotion: str, previous: Sequence[str]
+    ) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A reading with where each step of its plan comes from, for the trace."""
+
+    reading: Reading
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Computes the plan of a turn. Either part may be missing."""
+
+    cause: CauseFinder | None = None
+    policy: GoalPolicy | None = None
+
+    def plan(self, request: ReplyRequest) -> Steps:
+        """Read a turn step by step. Any text is fine."""
+        text, label = readable(request.text), request.perceived.label
+        sources = {"event": "rules", "emotion": "perceived", "cause": "rules", "goal": "rules"}
+        plain = read(request)
+        if plain.kind not in ("telling", "advice"):
+            return Steps(plain, sources)
+        cause = ""
+        if self.cause is not None and label != "neutral":
+            found = self.cause.extract(text, label, _turns(request))
+            if found.confidence > CERTAIN_CAUSE and 1 < len(found.text.split()) <= LONGEST_CAUSE_WORDS:
+                cause = found.text.strip(" .!?,;")
+                sources["cause"] = f"extracted ({found.confidence:.2f})"
+        odds: dict[str, float] | None = None
+        if self.policy is not None and plain.kind == "telling" and plain.tone == "bad":
+            # What the agent's turns were is not remembered, but whether they asked can be seen.
+            previous = ["question" if e.agent.rstrip().endswith("?") else "reflection" for e in request.history]
+            turns = [*_turns(request), ContextTurn(text, same_speaker=True)]
+            found_odds = self.policy.distribution(turns, emotion=label, previous=previous)
+            odds = {name.replace("_", "-"): value for name, value in found_odds.items()}
+        reading = read(request, cause=cause, odds=odds)
+        if odds is not None:
+            sources["goal"] = f"policy ({odds.get(reading.plan.strategy, 0.0):.2f})"
+        return Steps(reading, sources)
+
+
+def _turns(request: ReplyRequest) -> list[ContextTurn]:
+    """The talk before this turn, oldest first."""
+    return [
+        ContextTurn(words, same_speaker=speaker == 0)
+        for exchange in request.history
+        for speaker, words in enumerate((exchange.person, exchange.agent))
+        if words.strip()
+    ]

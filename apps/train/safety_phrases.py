@@ -1,0 +1,95 @@
+"""Phrases made for the safety classifier (safety_phrases.txt), spelled out, and typed as people type in a hurry."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from pathlib import Path
+
+from rapport.agent.safety.levels import Kind, Level
+from rapport.apps.train.safety_data import Case
+from rapport.persona.errors import InputError
+
+PHRASES_FILE = Path(__file__).with_name("safety_phrases.txt")
+PER_PHRASE = 6
+"""Texts that are made of one phrase at most."""
+_LEVELS = {"+": Level.CRISIS, "~": Level.CONCERN, "-": Level.NONE}
+_KINDS: dict[str, Kind] = {
+    "su": "suicide",
+    "sh": "self-harm",
+    "ab": "abuse",
+    "vi": "violence",
+    "me": "medical emergency",
+    "mi": "minor",
+}
+_LINE = re.compile(r"([+~])(su|sh|ab|vi|me|mi) (.+)|(-)  (.+)")
+_CHOICE = re.compile(r"\{([^{}]*)\}")
+
+
+def phrases(path: Path = PHRASES_FILE, *, seed: int = 0) -> list[Case]:
+    """Every phrase of a file, each choice made in at most PER_PHRASE ways; `pair` names its group.
+
+    Raises:
+        InputError: a line is no phrase (named).
+    """
+    draw, group, cases = random.Random(seed), 0, dict[str, Case]()
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line.strip():
+            group += 1
+            continue
+        if line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise InputError(f'{path.name}:{number}: is no phrase; write "+su text", "~su text" or "-  text"')
+        sign, phrase = (match[1], match[3]) if match[1] else (match[4], match[5])
+        for text in spelled_out(phrase, draw):
+            kind = _KINDS[match[2]] if match[2] else None
+            cases.setdefault(text, Case(text, _LEVELS[sign], kind, "phrase", f"phrases {group}", "phrases"))
+    return list(cases.values())
+
+
+def spelled_out(phrase: str, draw: random.Random) -> list[str]:
+    """At most PER_PHRASE texts of a phrase with {choices|like|these}, without repetition."""
+    parts = _CHOICE.split(phrase)
+    choices = [part.split("|") if k % 2 else [part] for k, part in enumerate(parts)]
+    every = ["".join(chosen) for chosen in itertools.product(*choices)]
+    return draw.sample(every, min(PER_PHRASE, len(every)))
+
+
+def hurried(text: str, draw: random.Random) -> str:
+    """A text as typed in a hurry: lower case, apostrophes dropped, and perhaps two letters swapped or one lost."""
+    text = text.lower().replace("'", "").rstrip(".")
+    words = text.split()
+    for k in draw.sample(range(len(words)), min(len(words), draw.choice((0, 1, 1, 2)))):
+        word = words[k]
+        if len(word) < 4:
+            continue
+        at = draw.randrange(1, len(word) - 1)
+        words[k] = draw.choice(
+            (
+                word[:at] + word[at + 1 :],
+                word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+                word[:at] + word[at] + word[at:],
+            )
+        )
+    return " ".join(words)
+
+
+MOST_ALIKE = 0.6
+"""Share of common words (Jaccard) from which a phrase is too like a held-out text to be learned."""
+
+
+def apart(cases: list[Case], held_out: list[Case]) -> list[Case]:
+    """The cases that share less than MOST_ALIKE of their words with every held-out text."""
+
+    def words(case: Case) -> frozenset[str]:
+        return frozenset(re.findall(r"[a-z0-9']+", case.text.lower()))
+
+    kept_apart = [words(case) for case in held_out]
+    return [
+        case
+        for case in cases
+        if all(len(own & other) < MOST_ALIKE * len(own | other) for own in [words(case)] for other in kept_apart)
+    ]

@@ -114,6 +114,11 @@ def _seen(tracks: Sequence[FaceTrack], seen_s: float) -> FaceTrack | None:
             count = min(count, math.floor((seen_s - track.start_s) * track.frame_rate_hz) + 1)
         if count > 0:
             k = max(count - 2, 0)
-            arrays = (a[k:count] for a in (track.weights, track.head_pose, track.gaze))
-            return FaceTrack(*arrays, track.frame_rate_hz, track.start_s + k / track.frame_rate_hz)
+            return FaceTrack(
+                track.weights[k:count],
+                track.head_pose[k:count],
+                track.gaze[k:count],
+                track.frame_rate_hz,
+                track.start_s + k / track.frame_rate_hz,
+            )
     return None

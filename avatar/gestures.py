@@ -84,7 +84,7 @@ def gestures_at_pause(
         cycles = 1 + int(chance.choice(3, p=(0.5, 0.35, 0.15)))
         if draws >= probability * (HANGING_CHANCE if hanging else 1.0):
             continue
-        start_s = now_s + float(np.interp(soon_s, (0.0, 1.0), _SOON_S))
+        start_s = now_s + float(np.interp(float(soon_s), (0.0, 1.0), _SOON_S))
         if kind in CYCLE_S:
             if not nodding:
                 lowest, highest = _NOD_RAD if kind == "nod" else _SHAKE_RAD

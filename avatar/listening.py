@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rapport.avatar.expression import PROTOTYPES, Mixture, arkit_vector, felt_labels
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, FaceTrack
-from rapport.avatar.gestures import CYCLE_S, Gesture, attitude_of, gestures_at_pause
+from rapport.avatar.gestures import CYCLE_S, Attitude, Gesture, attitude_of, gestures_at_pause
 from rapport.avatar.hearing import Ear, Phrase, Voiced
 from rapport.avatar.joining import LEAD_FRAMES, Carried, Motion
 from rapport.avatar.life import Temper, eye_look_weights, held_gaze, liveliness
@@ -192,7 +192,7 @@ class Listener:
             mirrored[BLENDSHAPE_INDEX["jawOpen"]] *= _JAW_SHARE
         face = 1.0 - (1.0 - own) * (1.0 - np.minimum(mirrored, 1.0))
         self._face_target = np.maximum(face, _THINKING_FACE) if self._thinking else face
-        self._attitude = attitude_of(felt)
+        self._attitude: Attitude = attitude_of(felt)
 
     def _stance_target(self, time_s: float) -> Array:
         """Pitch, yaw, roll, gaze to the left and up, attention."""
@@ -282,8 +282,10 @@ def _random(seed: int, stream: int, number: int) -> np.random.Generator:
     return np.random.default_rng([seed % 2**64, stream, number])
 
 
-def _single(*arrays: Array) -> list[NDArray[np.float32]]:
-    return [array.astype(np.float32) for array in arrays]
+def _single(
+    weights: Array, head_pose: Array, gaze: Array
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    return weights.astype(np.float32), head_pose.astype(np.float32), gaze.astype(np.float32)
 
 
 def _last_two(before: FaceTrack, track: FaceTrack) -> FaceTrack:

@@ -31,7 +31,7 @@ class Loudness:
         """Root mean square over 10 ms in decibels, relative to its own 95th percentile, smoothed over about 50 ms."""
         step = max(1, round(audio.sample_rate_hz * STEP_S))
         steps = len(audio.samples) // step
-        at_s = (np.arange(steps) + 0.5) * (step / audio.sample_rate_hz)
+        at_s = (np.arange(steps, dtype=np.float64) + 0.5) * (step / audio.sample_rate_hz)
         power = np.empty(steps)
         for a in range(0, steps, 4096):  # an hour of sound never exists twice in memory
             block = audio.samples[a * step : min(a + 4096, steps) * step].reshape(-1, step)
@@ -45,10 +45,11 @@ class Loudness:
 
     def smoothed(self, over_s: float) -> Loudness:
         """The same under a Hann window of this length."""
-        window = np.hanning(round(over_s / STEP_S) + 2)
+        window = np.asarray(np.hanning(round(over_s / STEP_S) + 2), np.float64)
         if len(self.values) < len(window):
             return self
-        return Loudness(self.at_s, np.convolve(self.values, window / window.sum(), mode="same"))
+        smooth = np.convolve(self.values, window / window.sum(), mode="same")
+        return Loudness(self.at_s, np.asarray(smooth, np.float64))
 
     def at(self, times_s: Array) -> Array:
         """In between, and 0 outside the sound; shape (times,)."""

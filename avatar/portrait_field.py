@@ -63,7 +63,7 @@ def field(ring: Floats, size: int) -> Field:
     free: Floats = sines @ ((sines @ held @ sines) / (stiffness[:, None] + stiffness)) @ sines
     count = len(ring)
     between_rings: Floats = np.einsum("kij,lij->kl", free, held)
-    inner: Floats = np.linalg.solve(np.eye(count) / _HOLD + between_rings, free.reshape(count, -1)).T
+    inner = np.asarray(np.linalg.solve(np.eye(count) / _HOLD + between_rings, free.reshape(count, -1)), np.float64).T
     follow = np.zeros((n, n, count))
     follow[1:-1, 1:-1] = inner.reshape(n - 2, n - 2, count)
     a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]

@@ -111,11 +111,9 @@ class PortraitDrawing:
         stage, device = wgpu.ShaderStage, self._device
         textures: list[dict[str, Any]] = [{"visibility": stage.FRAGMENT, "texture": {}}] * 3
         uniforms: dict[str, Any] = {"visibility": stage.VERTEX | stage.FRAGMENT, "buffer": {"type": "uniform"}}
+        sampler: dict[str, Any] = {"visibility": stage.FRAGMENT, "sampler": {}}
         layout = device.create_bind_group_layout(
-            entries=[
-                {"binding": i, **entry}
-                for i, entry in enumerate([uniforms, *textures, {"visibility": stage.FRAGMENT, "sampler": {}}])
-            ]
+            entries=[{"binding": i, **entry} for i, entry in enumerate([uniforms, *textures, sampler])]
         )
         right, left = portrait.eyes
         patches = np.concatenate([right.white, left.white, right.disc, left.disc], 1)

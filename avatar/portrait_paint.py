@@ -165,7 +165,11 @@ def _paint(
     alpha = np.clip(inside / soft + 1, 0, 1)
     own_rows, own_columns = (np.flatnonzero((line >= 0) & (line <= edge)) for line in (rows, columns))
     part, place = np.ix_(own_rows, own_columns), np.ix_(rows[own_rows], columns[own_columns])
-    bare[place] = np.where((alpha > 0)[part][..., None], np.dstack([smooth, np.round(255 * alpha)])[part], bare[place])
+    bare[place] = np.where(
+        (alpha > 0)[part][..., None],
+        np.dstack([np.asarray(smooth, np.uint8), np.round(255 * alpha)])[part],
+        bare[place],
+    )
 
 
 def _white_of(seen: Floats, around: Floats) -> Floats:
@@ -198,8 +202,9 @@ def _doubled(values: Floats) -> Floats:
     """Twice as fine, bilinear."""
     for axis in (0, 1):
         last = values.shape[axis] - 1
-        before: Floats = values.take(np.maximum(np.arange(last + 1) - 1, 0), axis)
-        after: Floats = values.take(np.minimum(np.arange(last + 1) + 1, last), axis)
+        steps: NDArray[np.int64] = np.arange(last + 1, dtype=np.int64)
+        before: Floats = np.take(values, np.maximum(steps - 1, 0), axis)
+        after: Floats = np.take(values, np.minimum(steps + 1, last), axis)
         pair = np.stack([0.25 * before + 0.75 * values, 0.75 * values + 0.25 * after], axis + 1)
         shape = list(values.shape)
         shape[axis] *= 2

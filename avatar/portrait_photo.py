@@ -179,7 +179,8 @@ def _continued(picture: NDArray[np.uint8], margins: list[int]) -> NDArray[np.uin
     """The picture with its edges continued by `margins` (left, top, right, bottom), more blurred the farther out."""
     left, top, right, bottom = margins
     wide = np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="edge")
-    high, across = np.arange(wide.shape[0]), np.arange(wide.shape[1])
+    high: NDArray[np.int64] = np.arange(wide.shape[0], dtype=np.int64)
+    across: NDArray[np.int64] = np.arange(wide.shape[1], dtype=np.int64)
     above: NDArray[np.int64] = np.abs(high - np.clip(high, top, wide.shape[0] - bottom - 1))
     beside: NDArray[np.int64] = np.abs(across - np.clip(across, left, wide.shape[1] - right - 1))
     distance = np.maximum(above[:, None], beside[None]).astype(np.float32)

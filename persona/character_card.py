@@ -73,8 +73,8 @@ def from_character_card(data: bytes, source: str = "the card") -> Persona:
     except (ValueError, RecursionError):
         raise InputError(f"{source}: is no character card; give its JSON, or the PNG that carries it") from None
     match card:
-        case {"spec": str(spec), "data": dict(fields)} if spec in _SPECS:
-            return _persona(cast("dict[str, Any]", fields), source)
+        case {"spec": str(spec), "data": dict()} if spec in _SPECS:
+            return _persona(cast("dict[str, dict[str, Any]]", card)["data"], source)
         case _:
             raise InputError(f"{source}: is no character card of version 2 or 3 ({' or '.join(_SPECS)} as its spec)")
 

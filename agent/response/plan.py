@@ -272,11 +272,13 @@ def choose_strategy(
         return "question" if may_ask else "restatement"
     turns = len(request.history)
     if odds is not None:
-        open_now = {"reflection", "affirmation", "restatement"} | ({"question"} if may_ask else set())
+        open_now = {"reflection", "affirmation"}
+        if may_ask:
+            open_now.add("question")
+        if told_event:
+            open_now.add("restatement")
         if turns >= ADVICE_AFTER_TURNS and not request.guidance:
-            open_now |= {"suggestions"}
-        if not told_event:
-            open_now -= {"restatement"}
+            open_now.add("suggestions")
         return max(sorted(open_now), key=lambda strategy: odds.get(strategy, 0.0))
     if not told_event and may_ask and len(request.text.split()) < 8:
         return "question"

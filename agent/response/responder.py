@@ -38,10 +38,9 @@ T = TypeVar("T")
 
 CANDIDATES = 6
 """Ways to go on that the embedded model writes side by side; with the rules' there are seven to choose from."""
-WRITE_BUDGET_S = 4.0
-"""What the model may take for them all. Less than the stage's budget, so that something is always said in time."""
-_SHARE_OF_BUDGET = 0.6
-"""Of the stage's budget, what the model may take; the rest is for the scores."""
+WRITING_SHARE = 1 / 3
+"""Of the stage's budget, what the model may take for them all: then the best of what is written by then is spoken, so
+that something is always said in time."""
 _REPLY_TOKENS = 56
 """Enough for two spoken sentences of the embedded model."""
 LONGEST_ANSWER_CHARACTERS = 20_000
@@ -60,7 +59,6 @@ class SmolLM2Responder:
         model: path of another SmolLM2-*-Instruct GGUF file; None takes the embedded one.
         candidates: how many ways the model writes.
         rules: whether what the rules would say competes with them.
-        write_budget_s: after so long the best of what is written by then is spoken.
 
     Raises:
         ComponentError: the weights are not installed, or cannot be prepared.
@@ -73,23 +71,20 @@ class SmolLM2Responder:
         *,
         candidates: int = CANDIDATES,
         rules: bool = True,
-        write_budget_s: float = WRITE_BUDGET_S,
     ) -> None:
         from rapport.agent.response.smollm2 import ChatSmolLM2
 
         self._chat: CandidateWriter = ChatSmolLM2(gguf_path=model, max_tokens=_REPLY_TOKENS)
         self._planner, self._scorer = _trained_parts()
-        self._count, self._rules, self._budget_s = candidates, rules, write_budget_s
+        self._count, self._rules = candidates, rules
         self.capabilities = ResponderCapabilities(streaming=True, model=model or "SmolLM2-135M-Instruct")
 
     @classmethod
-    def of_parts(
-        cls, chat: CandidateWriter, planner: Planner, scorer: Scorer, *, write_budget_s: float = WRITE_BUDGET_S
-    ) -> SmolLM2Responder:
+    def of_parts(cls, chat: CandidateWriter, planner: Planner, scorer: Scorer) -> SmolLM2Responder:
         """A responder on parts of the application's own."""
         responder = cls.__new__(cls)
         responder._chat, responder._planner, responder._scorer = chat, planner, scorer
-        responder._count, responder._rules, responder._budget_s = CANDIDATES, True, write_budget_s
+        responder._count, responder._rules = CANDIDATES, True
         responder.capabilities = ResponderCapabilities(streaming=True, model=type(chat).__name__)
         return responder
 
@@ -119,7 +114,7 @@ class SmolLM2Responder:
     async def _written(self, request: ReplyRequest, reading: Reading, opening: str) -> tuple[list[str], str]:
         """The model's texts, and what went wrong with them, if anything: the rules have an answer in any case."""
         messages, constant = small_model_prompt(request, reading, opening)
-        until_s = time.monotonic() + min(self._budget_s, _SHARE_OF_BUDGET * request.budget_s)
+        until_s = time.monotonic() + WRITING_SHARE * request.budget_s
         stopped = threading.Event()
         try:
             texts, whole = await asyncio.to_thread(

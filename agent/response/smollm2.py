@@ -195,7 +195,7 @@ class ChatSmolLM2(BaseChatModel):
 
         def written(step: Any) -> bool:
             nonlocal cut
-            row = step.batch_id
+            row: int = step.batch_id
             if not (step.is_last and step.token in common["end_token"]):
                 ids[row].append(step.token_id)
                 ends[row] += step.token[-1:] in _SENTENCE_ENDS

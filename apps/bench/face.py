@@ -227,7 +227,7 @@ def _yardstick_ms() -> float:
     took: list[float] = []
     for _ in range(50):
         began_s = time.perf_counter()
-        matrix @ matrix
+        np.matmul(matrix, matrix)
         took.append(time.perf_counter() - began_s)
     return float(np.median(took)) * 1e3
 
@@ -237,7 +237,8 @@ async def _frames_per_s(
 ) -> dict[str, float]:
     renderer = WgpuRenderer(tier)
     track = max(tracks, key=len)
-    track = FaceTrack(*(np.resize(a, (TIMED_FRAMES, a.shape[1])) for a in _arrays(track)), track.frame_rate_hz)
+    weights, head_pose, gaze = (np.resize(a, (TIMED_FRAMES, a.shape[1])) for a in _arrays(track))
+    track = FaceTrack(weights, head_pose, gaze, track.frame_rate_hz)
 
     async def timed(video: VideoWriter | None) -> float:
         began_s = time.perf_counter()

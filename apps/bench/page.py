@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def run(*, turns: int, config: Path | None, persona: str | None, as_json: bool) 
 
 
 @contextmanager
-def _served(config: Path | None, persona: str | None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def _served(config: Path | None, persona: str | None) -> Generator[tuple[str, subprocess.Popen[str]], None, None]:
     """The page in a process of its own."""
     command = [sys.executable, "-m", "rapport.apps.cli", "demo", "--port", "0"]
     command += ["--config", str(config)] if config is not None else []

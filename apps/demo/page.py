@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -310,7 +310,7 @@ class _Page:
 
     def _unchanged(self) -> Update:
         """Nothing new: a listener that gave nothing at all would empty every part of the page."""
-        return {self.player: gr.skip()}
+        return {self.player: cast("Any", gr).skip()}
 
     def _render(self, conversation: Conversation, parts: Iterable[Part]) -> Update:
         update: Update = {}

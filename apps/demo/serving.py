@@ -170,14 +170,14 @@ def mount(app: FastAPI, path: str, config: AgentConfig | None = None, *, session
     page = build_page(config, sessions=behind, own=False)
     page.queue(default_concurrency_limit=None)
     behind.wake()
-    return gr.mount_gradio_app(
+    return cast("Any", gr).mount_gradio_app(
         app,
         page,
         path=path,
         ssr_mode=False,
         footer_links=[],
         max_file_size=MAX_UPLOAD,
-        app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding)]},  # pyright: ignore[reportArgumentType]
+        app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding)]},
         theme=theme(),
         css=style(),
     )

@@ -12,7 +12,7 @@ import base64
 import json
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rapport.agent import events as ev
 from rapport.agent.agent import Agent
@@ -79,8 +79,9 @@ def _request(message: str) -> tuple[str, dict[str, bool]]:
     except (ValueError, RecursionError):
         raise InputError(told) from None
     match data:
-        case {"text": str(text), **rest}:
-            return text, {name: rest.get(name) is True for name in _WANTED}
+        case {"text": str(text)}:
+            given = cast("dict[str, object]", data)
+            return text, {name: given.get(name) is True for name in _WANTED}
         case _:
             raise InputError(told)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 
@@ -15,7 +15,7 @@ class Turnstile:
         self._waiting: list[tuple[asyncio.Event, Callable[[int], None]]] = []
 
     @asynccontextmanager
-    async def passing(self, told: Callable[[int], None]) -> AsyncIterator[None]:
+    async def passing(self, told: Callable[[int], None]) -> AsyncGenerator[None, None]:
         """Wait in line, and be through until the block ends. `told` is called with every new place, 1 for the next, and
         with 0 once through."""
         await self._wait(told)

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,13 @@ from rapport.persona.affect import EKMAN7, AffectState, EmotionDistribution, Emo
 from rapport.persona.card import load_persona
 from rapport.persona.errors import InputError
 
-_PATIENCE_S = 120.0
-"""What the embedded model may take for a reply here: a slow machine is not to change what is judged."""
+_PATIENCE_S = 360.0
+"""What a reply may take here: a slow machine is not to change what is judged."""
 
 RESPONDERS: Mapping[str, Callable[[], Responder]] = {
     "rules": RuleResponder,
-    "single": lambda: SmolLM2Responder(candidates=1, rules=False, write_budget_s=_PATIENCE_S),
-    "chain": lambda: SmolLM2Responder(write_budget_s=_PATIENCE_S),
+    "single": partial(SmolLM2Responder, candidates=1, rules=False),
+    "chain": SmolLM2Responder,
 }
 """What can be compared: rules alone; the embedded model's one reply; the best of its candidates and the rules'."""
 HUMAN = "human"
@@ -154,6 +155,7 @@ def _requests(contexts: Sequence[Context], persona: str, seed: int) -> list[Repl
             persona=card,
             history=context.history,
             seed=seed,
+            budget_s=_PATIENCE_S,
         )
         for context in contexts
     ]

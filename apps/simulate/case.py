@@ -227,7 +227,7 @@ def _behaviours(chances: Mapping[str, float], which: Odds, u: float, block: tupl
     np.random.default_rng((*block, len(names))).shuffle(names)
     ends = np.cumsum([chances[name] for name in names])
     picks = np.searchsorted(ends, u + np.arange(round(ends[-1])), side="right")
-    return tuple(sorted((names[min(i, len(names) - 1)] for i in picks), key=BEHAVIOURS.index))
+    return tuple(sorted((names[min(int(i), len(names) - 1)] for i in picks), key=BEHAVIOURS.index))
 
 
 def _trait(mean: float, u: float) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -159,4 +158,4 @@ def load_writers(client: str, therapist: str, seed: int) -> Writers:
     """Writers of both sides by name. One model serves both sides where both name the same."""
     models = {spec: load_model(spec, seed) for spec in dict.fromkeys((client, therapist))}
     wrote = {spec: ModelWriter(model) for spec, model in models.items() if model is not None}
-    return Writers(wrote.get(client), wrote.get(therapist), (client, cast("str", therapist)))
+    return Writers(wrote.get(client), wrote.get(therapist), (client, therapist))

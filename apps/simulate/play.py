@@ -73,12 +73,17 @@ _CUES: tuple[tuple[TherapistAct, str], ...] = (
     ("open_question", r"\b(?:what|how)\b.*\?|\btell me\b"),
     ("closed_question", r"\?"),
 )  # fmt: skip
-_COMPILED = tuple((act, re.compile(pattern, re.IGNORECASE)) for act, pattern in _CUES)
+_COMPILED: tuple[tuple[TherapistAct, re.Pattern[str]], ...] = tuple(
+    (act, re.compile(pattern, re.IGNORECASE)) for act, pattern in _CUES
+)
 
 
 def act_of(text: str) -> TherapistAct:
     """Which of the protocol's acts a therapist's words are; what fits none goes as `go_on`."""
-    return next((act for act, cue in _COMPILED if cue.search(text)), "go_on")
+    for act, cue in _COMPILED:
+        if cue.search(text):
+            return act
+    return "go_on"
 
 
 def play(

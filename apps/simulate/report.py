@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,12 +226,13 @@ def _tables(summary: Mapping[str, Any]) -> str:
     return f"<h2>Measures</h2>{''.join(parts)}{told}"
 
 
-def _figure(found: Mapping[str, float] | None) -> str:
+def _figure(found: Mapping[str, float | None] | None) -> str:
     if found is None:
         return "<td></td>"
-    digits = 1 if abs(found["mean"]) >= 10 else 2
+    mean = cast("float", found["mean"])
+    digits = 1 if abs(mean) >= 10 else 2
     low, high = (f"{found[end]:.{digits}f}" if found[end] is not None else "" for end in ("low", "high"))
-    return f"<td>{found['mean']:.{digits}f} <small>[{low}, {high}]</small></td>"
+    return f"<td>{mean:.{digits}f} <small>[{low}, {high}]</small></td>"
 
 
 def _cases(summary: Mapping[str, Any]) -> str:

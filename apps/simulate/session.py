@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rapport.apps.simulate.case import CaseProfile
 from rapport.apps.simulate.client import Client
@@ -275,17 +276,15 @@ class Room:
 
     def _state(self) -> ClientState:
         mind, who = self.mind, self._who
-        return ClientState.model_construct(
-            suds=round(100.0 * distress(mind, who), 2),
-            **{
-                name: round(value, 4)
-                for name, value in (
-                    ("fear", fear(mind, who)), ("activation", mind.activation), ("load", mind.load),
-                    ("avoidance", mind.avoidance), ("dissociation", mind.dissociation), ("trust", mind.trust),
-                    ("disclosure", disclosure(mind, who)), ("readiness", mind.readiness), ("safety", mind.safety),
-                )
-            },
-        )  # fmt: skip
+        shares: dict[str, Any] = {
+            name: round(value, 4)
+            for name, value in (
+                ("fear", fear(mind, who)), ("activation", mind.activation), ("load", mind.load),
+                ("avoidance", mind.avoidance), ("dissociation", mind.dissociation), ("trust", mind.trust),
+                ("disclosure", disclosure(mind, who)), ("readiness", mind.readiness), ("safety", mind.safety),
+            )
+        }  # fmt: skip
+        return ClientState.model_construct(suds=round(100.0 * distress(mind, who), 2), **shares)
 
     def _seen_feeling(self) -> str:
         return self._feels.label

@@ -54,7 +54,7 @@ def summarise(measured: Sequence[Measured], script: SimulationScript) -> dict[st
     }
     first = therapists[0] if therapists else ""
     cases = [draw_case(i, script.seed, script.odds, script.profile) for i in range(script.cases)]
-    summary = {
+    summary: dict[str, Any] = {
         "notice": NOTICE,
         "script": script.model_dump(mode="json"),
         "sessions": len(measured),

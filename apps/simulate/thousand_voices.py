@@ -129,7 +129,7 @@ def _turn(line: Any, path: Path, number: int) -> Turn:
 def _profile(meta: Mapping[str, Any]) -> tuple[CaseProfile | None, dict[str, object]]:
     """Our profile where the fields fit, and the metadata as they stood where they do not."""
     client, trauma = dict(meta.get("client_profile") or {}), dict(meta.get("trauma_info") or {})
-    behaviours = client.get("exhibited_behaviors") or []
+    behaviours: Any = client.get("exhibited_behaviors") or []
     if isinstance(behaviours, str):
         try:
             behaviours = json.loads(behaviours)

@@ -147,7 +147,7 @@ def word_f1(one: str, other: str) -> float:
 
 def scores(judged: Sequence[Felt], margins: Floats, given: Any, of: Any, rate: float, seed: int) -> dict[str, Any]:
     """Figures of the likeliest candidates beside three that need no model, with intervals over dialogues."""
-    from sklearn.metrics import roc_auc_score
+    from sklearn import metrics
 
     chosen: dict[str, list[tuple[int, str]]] = {"model": [], "last_sentence": [], "utterance": [], "turn_before": []}
     for k, felt in enumerate(judged):
@@ -166,7 +166,7 @@ def scores(judged: Sequence[Felt], margins: Floats, given: Any, of: Any, rate: f
     return {
         "n": len(judged),
         **{name: _figures(picks, judged, groups, seed) for name, picks in chosen.items()},
-        "auc": float(roc_auc_score(given, margins)),
+        "auc": float(cast("Any", metrics).roc_auc_score(given, margins)),
         "log_loss": loss(p),
         "base_log_loss": loss(np.full_like(p, rate)),
     }
@@ -182,7 +182,7 @@ def _figures(picks: Sequence[tuple[int, str]], judged: Sequence[Felt], groups: A
     hit = (f1 >= HIT_F1).astype(np.float64)
     random = np.random.default_rng(seed)
     rows = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    draws = [np.concatenate([rows[k] for k in random.integers(0, len(rows), len(rows))]) for _ in range(RESAMPLES)]
+    draws = [np.concatenate([rows[int(k)] for k in random.integers(0, len(rows), len(rows))]) for _ in range(RESAMPLES)]
 
     def interval(values: Floats) -> list[float]:
         return [float(x) for x in np.quantile([values[drawn].mean() for drawn in draws], (0.025, 0.975))]

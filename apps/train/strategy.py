@@ -137,7 +137,7 @@ def scores(p: Floats, learned: Moments, judged: Moments, seed: int) -> dict[str,
     rows = [np.flatnonzero(judged.dialogue == k) for k in np.unique(judged.dialogue)]
     drawn: list[float] = []
     for _ in range(RESAMPLES):
-        chosen = np.concatenate([rows[k] for k in random.integers(0, len(rows), len(rows))])
+        chosen = np.concatenate([rows[int(k)] for k in random.integers(0, len(rows), len(rows))])
         drawn.append(macro_f1(found[chosen], judged.given[chosen]))
     table = np.zeros((n, n), np.int64)
     np.add.at(table, (judged.given, found), 1)

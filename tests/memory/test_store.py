@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from rapport.memory import database
 from rapport.memory.database import database_url
@@ -299,8 +300,7 @@ def test_a_newer_schema_is_refused_untouched(path: Path) -> None:
 async def test_a_full_disk_is_one_clear_line_and_what_was_kept_stays(path: Path) -> None:
     memory = store(path)
     await memory.remember(record("kept", 0))
-    with memory._database.reading() as session:
-        session.connection().exec_driver_sql("PRAGMA max_page_count = 10")
+    event.listen(memory._database._engine, "checkout", lambda c, *_: c.execute("PRAGMA max_page_count = 10"))
     with pytest.raises(StorageError, match="disk is full"):
         await memory.remember(record("x" * 1_000_000, 1))
     assert [t["person"] for t in (await memory.export("ann"))["conversations"][0]["turns"]] == ["kept"]

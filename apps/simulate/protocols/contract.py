@@ -97,7 +97,7 @@ class SimulationProtocol(Protocol):
 
 def weighted(rng: random.Random, weights: dict[TherapistAct, float], but: TherapistAct | None = None) -> TherapistAct:
     """One act by weight; `but` is left out where there is another."""
-    names = [act for act in weights if act != but] or list(weights)
+    names: list[TherapistAct] = [act for act in weights if act != but] or list(weights)
     left = rng.random() * sum(weights[act] for act in names)
     for act in names:
         left -= weights[act]

@@ -51,7 +51,7 @@ class Judge:
 
 
 def responder(writer: Any, planner: Planner | None = None, judge: Judge | None = None) -> SmolLM2Responder:
-    return SmolLM2Responder.of_parts(writer, planner or Planner(), Scorer(judge), write_budget_s=60)
+    return SmolLM2Responder.of_parts(writer, planner or Planner(), Scorer(judge))
 
 
 async def considered(chain: SmolLM2Responder, request: ReplyRequest) -> tuple[EmpathyPlan, str, Deliberation]:
@@ -122,8 +122,8 @@ async def test_out_of_time_the_best_finished_sentences_are_said(asked) -> None:
             assert stopped(), "the time is up from the beginning"
             return ["It makes sense that losing a job shakes everything. And your wi"], False
 
-    slow = SmolLM2Responder.of_parts(Slow(), Planner(), Scorer(Judge("shakes")), write_budget_s=0.0)
-    _, reply, thought = await considered(slow, asked(LINE, "sadness"))
+    slow = SmolLM2Responder.of_parts(Slow(), Planner(), Scorer(Judge("shakes")))
+    _, reply, thought = await considered(slow, asked(LINE, "sadness", budget_s=0.0))
     assert "out of time" in thought.note
     assert "shakes everything." in reply and "And your wi" not in reply
 

@@ -106,7 +106,7 @@ async def test_closing_the_stream_stops_the_model(chat: ChatSmolLM2) -> None:
 async def test_a_reply_is_whole_short_and_repeatable(responder: SmolLM2Responder, asked, answer) -> None:
     history = (Exchange("Hello.", "Hello, it's good to hear from you. How are you today?"),)
     recalled = (Exchange("My wife is called Ana.", "That is a lovely name."),)
-    request = asked(LINE, "sadness", history=history, recalled=recalled)
+    request = asked(LINE, "sadness", history=history, recalled=recalled, budget_s=600.0)
     plan, reply = await answer(responder.respond(request))
     assert plan.event == "you lost your job today"
     sentences = split_sentences(reply)

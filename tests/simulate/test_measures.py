@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +145,8 @@ def test_the_page_opens_in_a_browser_and_shows_words_under_the_cursor(page: Path
         tab = chromium.new_page()
         tab.on("pageerror", lambda error: faults.append(str(error)))
         tab.on("console", lambda message: faults.append(message.text))
-        started = time.monotonic()
         tab.goto(page.as_uri())
         tab.wait_for_selector("#timeline polyline")
-        opened_s = time.monotonic() - started
         before = tab.inner_text("#said-t")
         tab.hover("#timeline", position={"x": 500, "y": 60})
         after = tab.inner_text("#said-t")
@@ -157,4 +154,3 @@ def test_the_page_opens_in_a_browser_and_shows_words_under_the_cursor(page: Path
         chromium.close()
     assert not faults
     assert before != after and len(after) > 10
-    assert opened_s < 10

@@ -412,6 +412,7 @@ def test_typing_or_recording_ends_the_talk(launch: Any, address: str, tmp_path: 
         assert tab.query_selector(".rp-complaint:not([hidden])") is None
         tab.click(".rp-talk")
         tab.wait_for_selector('.rp-stage[data-state="listening"]')
+        tab.click("text=Or give a recording")
         tab.click("#rapport-recording button:has-text('Record')")
         tab.wait_for_selector('.rp-talk[data-talk="off"]')
 

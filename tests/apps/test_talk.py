@@ -30,7 +30,7 @@ HUMAN = [
 ]
 KEYS: dict[str, set[str]] = {
     "": {
-        "session", "turn", "persona", "seed", "heard", "risk", "perceived", "felt", "recalled", "plan", "reply",
+        "session", "turn", "persona", "seed", "heard", "risk", "perceived", "felt", "recalled", "plan", "considered", "reply",
         "timings_s", "failures",
     },
     "heard": {"text", "words", "language"},

@@ -358,6 +358,8 @@ def test_components_are_listed_and_swapped(tab: Any) -> None:
     assert 'pip install "rapport-agent[' in tab.inner_text("#rapport-components") or "there" in tab.inner_html(
         "#rapport-components"
     )
+    # What each stage uses is shown before the doctor has looked: until then the boxes may yet change.
+    tab.wait_for_function("document.querySelector('#rapport-doctor').innerText.trim() !== ''")
     box = tab.locator(".block", has=tab.get_by_text("Transition", exact=True)).locator("input").last
     box.click()
     tab.get_by_role("option", name="hold").click()

@@ -30,8 +30,8 @@ HUMAN = [
 ]
 KEYS: dict[str, set[str]] = {
     "": {
-        "session", "turn", "persona", "seed", "heard", "risk", "perceived", "felt", "recalled", "plan", "considered", "reply",
-        "timings_s", "failures",
+        "session", "turn", "persona", "seed", "heard", "risk", "perceived", "felt", "recalled", "plan", "considered",
+        "reply", "timings_s", "failures",
     },
     "heard": {"text", "words", "language"},
     "perceived": {"modalities", "fused", "evidence", "conflict", "compound", "explanation", "smoothed"},

@@ -81,3 +81,15 @@ def texture(device: Any, texels: NDArray[np.uint8]) -> Any:
     layout = {"bytes_per_row": channels * wide, "rows_per_image": high}
     device.queue.write_texture({"texture": made}, np.ascontiguousarray(texels), layout, (wide, high, 1))
     return made.create_view()
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What wgpu raises when the GPU is lost or refuses the work."""
+    import wgpu
+
+    return wgpu.GPUError, RuntimeError
+
+
+def first_line(error: Exception) -> str:
+    """What a failure of the GPU says, without the pages that may follow."""
+    return str(error).strip().partition("\n")[0]

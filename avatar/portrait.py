@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.avatar.face import FaceTrack, RendererCapabilities
-from rapport.avatar.gpu import choose_adapter
+from rapport.avatar.gpu import choose_adapter, failures, first_line
 from rapport.avatar.head import head_of
 from rapport.avatar.landmarks import FaceMesh
 from rapport.avatar.portrait_frame import portrait_frame
@@ -55,9 +55,9 @@ class PhotoRenderer:
         device = str(adapter.info["device"])
         try:
             self._drawing = PortraitDrawing(adapter, self._portrait)
-        except _failures() as error:
+        except failures() as error:
             raise ComponentError(
-                f"the GPU {device!r} cannot be set up ({_first_line(error)}); use rendering = track"
+                f"the GPU {device!r} cannot be set up ({first_line(error)}); use rendering = track"
             ) from error
         self.capabilities: RendererCapabilities = RendererCapabilities(draws=True, device=f"{device}, photograph")
 
@@ -78,26 +78,15 @@ class PhotoRenderer:
         with self._lock:
             try:
                 return self._pictures(track, frames)
-            except _failures():
+            except failures():
                 # A GPU that was reset or unplugged gives a lost device: make a new one, once.
                 try:
                     self._drawing = PortraitDrawing(choose_adapter(None), self._portrait)
                     return self._pictures(track, frames)
-                except (*_failures(), ComponentError) as error:
+                except (*failures(), ComponentError) as error:
                     raise StageError(
-                        f"the GPU ({self.capabilities.device}) failed to draw: {_first_line(error)}"
+                        f"the GPU ({self.capabilities.device}) failed to draw: {first_line(error)}"
                     ) from error
 
     def _pictures(self, track: FaceTrack, frames: range) -> list[NDArray[np.uint8]]:
         return list(self._drawing.draw(portrait_frame(self._portrait, track, i) for i in frames))
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What wgpu raises when the GPU is lost or refuses the work."""
-    import wgpu
-
-    return wgpu.GPUError, RuntimeError
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

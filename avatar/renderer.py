@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rapport.avatar.bust import Bust
 from rapport.avatar.camera import frame_settings
 from rapport.avatar.face import FaceTrack
-from rapport.avatar.gpu import choose_adapter
+from rapport.avatar.gpu import choose_adapter, failures, first_line
 from rapport.avatar.head import Head, head_of
 from rapport.avatar.pipelines import Pipelines
 from rapport.avatar.tiers import AUTO, TIERS, Tier, best_tier, parse_model
@@ -77,9 +77,9 @@ class WgpuRenderer:
         device = str(adapter.info["device"])
         try:
             self._tier, self._pipelines = self._set_up(adapter, tier)
-        except _failures() as error:
+        except failures() as error:
             raise ComponentError(
-                f"the GPU {device!r} cannot be set up ({_first_line(error)}); name another, or use rendering = track"
+                f"the GPU {device!r} cannot be set up ({first_line(error)}); name another, or use rendering = track"
             ) from error
         self.capabilities: RendererCapabilities = RendererCapabilities(
             draws=True, device=f"{device}, {self._tier.name}"
@@ -120,14 +120,14 @@ class WgpuRenderer:
         with self._lock:
             try:
                 return self._pictures(head, track, face, frames)
-            except _failures():
+            except failures():
                 # A GPU that was reset or unplugged gives a lost device: make a new one, once.
                 try:
                     self._rebuild()
                     return self._pictures(head, track, face, frames)
-                except (*_failures(), ComponentError) as error:
+                except (*failures(), ComponentError) as error:
                     raise StageError(
-                        f"the GPU ({self.capabilities.device}) failed to draw: {_first_line(error)}"
+                        f"the GPU ({self.capabilities.device}) failed to draw: {first_line(error)}"
                     ) from error
 
     def _rebuild(self) -> None:
@@ -152,14 +152,3 @@ class WgpuRenderer:
         head = head_of(face, fine=pipelines.tier.fine)
         bust = self._bust(pipelines, head)
         return list(bust.draw([frame_settings(head, FaceTrack.neutral(1, 25), face, 0, bust.grain)]))
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What wgpu raises when the GPU is lost or refuses the work."""
-    import wgpu
-
-    return wgpu.GPUError, RuntimeError
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -30,9 +30,15 @@ def tokens(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text that hold a letter or digit, in order; the text itself where none does."""
-    parts = [part.strip() for part in _SENTENCE_END.split(text[:MAX_CHARACTERS])]
-    return [part for part in parts if re.search(r"\w", part)] or [text[:MAX_CHARACTERS]]
+    """The sentences of a text, in order. Marks without a letter or digit belong to the sentence before them, and at
+    the beginning to the first; a text of nothing else is one sentence."""
+    found: list[str] = []
+    for part in _SENTENCE_END.split(text[:MAX_CHARACTERS]):
+        if found and not (re.search(r"\w", part) and re.search(r"\w", found[-1])):
+            found[-1] = f"{found[-1]} {part}".strip()
+        else:
+            found.append(part.strip())
+    return found
 
 
 def pieces(words: Sequence[str]) -> list[str]:

@@ -49,6 +49,8 @@ TRUST = 0.5
 """Share of the teachers' view in what a head is to say of the texts of its own corpus; annotators have the rest."""
 HEARSAY = 0.3
 """Weight of the teachers' view on texts that annotators say nothing about to a head."""
+SHOWN = 500
+"""Training texts that show the quantiser how large activations become."""
 
 
 def train_text_emotion(
@@ -112,7 +114,8 @@ def write_model(
     import transformers
 
     out.mkdir(parents=True, exist_ok=True)
-    export_int8(network, out / "model.onnx", examples.rows[:2])
+    shown = np.random.default_rng(0).permutation(len(examples.rows))[:SHOWN]
+    export_int8(network, out / "model.onnx", [examples.rows[k] for k in shown])
     _write_tokenizer(encoder_folder / "tokenizer.json", out / "tokenizer.json")
     model = TextEmotionModel(out)
     outputs = DevelopmentOutputs.of(model.run_all, corpora)

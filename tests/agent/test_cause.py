@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -56,13 +55,3 @@ def test_unknown_feelings_and_other_scripts_are_no_error() -> None:
 def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ComponentError, match="rapport train cause"):
         CauseExtractor(tmp_path).extract("I lost it.", "sadness")
-
-
-def test_extracting_takes_a_few_milliseconds() -> None:
-    extractor = CauseExtractor()
-    context = [ContextTurn("How was your day? You look tired."), ContextTurn("It was long. My boss shouted.", True)]
-    extractor.extract("I lost my job today and I do not know what to do.", "sadness", context)
-    began_s = time.thread_time()
-    for _ in range(20):
-        extractor.extract("I lost my job today and I do not know what to do.", "sadness", context)
-    assert (time.thread_time() - began_s) / 20 < 0.005

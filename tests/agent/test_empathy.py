@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,16 +68,6 @@ def test_nothing_to_score_is_nothing() -> None:
 def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ComponentError, match="rapport train empathy"):
         EmpathyScorer(tmp_path).score("", ["Hello."])
-
-
-def test_scoring_a_reply_takes_a_few_milliseconds() -> None:
-    scorer = EmpathyScorer()
-    reply = "I am so sorry that you lost her. What do you miss most?"
-    scorer.score(SEEKER, [reply])
-    began_s = time.thread_time()
-    for _ in range(20):
-        scorer.score(SEEKER, [reply])
-    assert (time.thread_time() - began_s) / 20 < 0.005
 
 
 @given(st.lists(st.floats(-30, 30), min_size=6, max_size=6))

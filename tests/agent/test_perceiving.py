@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 
 from rapport.agent import Utterance
 from rapport.agent import events as ev
-from rapport.agent.perceiving import perceived
 from rapport.agent.perception.fusion import fuse
 from rapport.agent.perception.smoothing import HALF_LIFE_S, SmoothedFeeling, smoothed
 from rapport.agent.perception.voice_baseline import SpeakerBaseline, VoiceEstimate, with_clip
@@ -203,23 +201,6 @@ def test_an_interrupted_perception_leaves_a_whole_trace(clock: VirtualClock) -> 
 
     trace = clock.run(talk()).reply.trace.perceived
     assert trace.fused.label == "neutral" and trace.smoothed.sd.valence == 1.0
-
-
-def test_comparing_and_explaining_is_fast() -> None:
-    told: dict[Modality, EmotionEstimate] = {
-        "text": EmotionEstimate(
-            EKMAN7.around(HAPPY), HAPPY, modality="text", evidence=(Evidence("text", "fine", 0.4),)
-        ),
-        "voice": EmotionEstimate(EKMAN7.around(SAD), SAD, modality="voice", evidence=(Evidence("voice", "soft", 0.0),)),
-        "face": EmotionEstimate(EKMAN7.around(SAD), SAD, modality="face"),
-    }
-    took_s: list[float] = []
-    for _ in range(50):
-        began_s = time.perf_counter()
-        fused = fuse(list(told.values()))
-        perceived("I'm fine.", told, fused, smoothed(SmoothedFeeling(), fused, 10.0))
-        took_s.append(time.perf_counter() - began_s)
-    assert min(took_s) < 0.002
 
 
 class Knows(FakeEmotion):

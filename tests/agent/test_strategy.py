@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -71,12 +70,3 @@ def test_the_phase_is_that_of_the_supporters_turns() -> None:
 )
 def test_names_of_feelings_have_a_class(name: str, expected: str) -> None:
     assert feeling_class(name) == expected
-
-
-def test_a_distribution_takes_a_few_milliseconds() -> None:
-    policy = StrategyPolicy()
-    policy.distribution(TROUBLE, emotion="fear", previous=["others"])
-    began_s = time.thread_time()
-    for _ in range(20):
-        policy.distribution(TROUBLE, emotion="fear", previous=["others"])
-    assert (time.thread_time() - began_s) / 20 < 0.005

@@ -297,10 +297,8 @@ def test_it_says_that_it_is_a_machine(tab: Any) -> None:
 
 # ------------------------------------------------------------------------------------------------- over a microphone
 
-BLOCK_MS = 32.0
 WATCHED = """
-    window.sent = [];  // when each block of sound was sent, and how loud it is
-    window.paused = [];  // when a player was told to fall silent
+    window.sent = [];  // how loud each block of sound was that was sent, and its samples
     window.states = [];
     window.captions = [];
     const send = WebSocket.prototype.send;
@@ -308,14 +306,9 @@ WATCHED = """
         if (data instanceof ArrayBuffer) {
             const samples = new Int16Array(data);
             const power = samples.reduce((sum, x) => sum + (x / 32768) ** 2, 0) / samples.length;
-            window.sent.push([performance.now(), Math.sqrt(power), samples.length]);
+            window.sent.push([Math.sqrt(power), samples.length]);
         }
         return send.call(this, data);
-    };
-    const pause = HTMLMediaElement.prototype.pause;
-    HTMLMediaElement.prototype.pause = function () {
-        if (!this.paused && this.currentTime > 0.1) window.paused.push(performance.now());
-        return pause.call(this);
     };
     new MutationObserver(() => {
         const state = document.querySelector('.rp-stage')?.dataset.state;
@@ -359,7 +352,7 @@ def talkative(persona: str) -> Agent:
 
 
 @pytest.mark.timeout(300)
-def test_press_once_and_talk_and_speak_over_the_answer(launch: Any, tmp_path: Path, record_property: Any) -> None:
+def test_press_once_and_talk_and_speak_over_the_answer(launch: Any, tmp_path: Path) -> None:
     sound = said(tmp_path, 1.5, "lonely", 9.0, "anger", 30.0)
     with serving(Sessions(talkative, "harbor")) as address, talking(launch, sound, address) as tab:
         tab.click(".rp-talk")
@@ -368,17 +361,13 @@ def test_press_once_and_talk_and_speak_over_the_answer(launch: Any, tmp_path: Pa
         tab.wait_for_selector('.rp-hearing:has-text("I have nobody to talk to")')
         tab.wait_for_selector(".rp-turn.person")
         tab.wait_for_function(PLAYING)
-        playing_ms = tab.evaluate("performance.now()")
         tab.wait_for_selector("text=interrupted")
         tab.wait_for_function("document.querySelectorAll('.rp-turn.person').length === 2")
         heard = tab.inner_text(".rp-turn.agent >> nth=0 >> p").removesuffix(" — interrupted")
         assert " ".join(CLAUSES * 4).startswith(heard) and len(heard) < len(" ".join(CLAUSES * 4))
-        sent, paused = tab.evaluate("[sent, paused]")
-        began_ms = next(at_ms - BLOCK_MS for at_ms, loudness, _ in sent if at_ms > playing_ms and loudness > 0.01)
-        silent_ms = next(at_ms for at_ms in paused if at_ms > began_ms) - began_ms
-        record_property("ms from speech over the answer to silence", round(silent_ms))
-        assert silent_ms < 600, "three times what a quiet machine may take"
-        assert {samples for *_, samples in sent} == {512}
+        sent = tab.evaluate("sent")
+        assert {samples for _, samples in sent} == {512}
+        assert max(loudness for loudness, _ in sent) > 0.01
         states = tab.evaluate("states")
         assert states[:7] == ["waking", "ready", "listening", "hearing", "thinking", "voicing", "speaking"]
         assert "hearing" in states[7:]

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -159,12 +158,3 @@ class TestShipped:
             ]
             assert await mean_sd(removed) > whole, f"without {m}"
             assert await mean_sd(contradicting) > whole, f"with another {m}"
-
-    async def test_it_is_fast(self, fusion: AttentionFusion):
-        told = [estimate(VAD(0.5), m) for m in MODALITIES]
-        took_s: list[float] = []
-        for _ in range(30):
-            began_s = time.perf_counter()
-            await fusion.fuse(told)
-            took_s.append(time.perf_counter() - began_s)
-        assert min(took_s) < 0.002

@@ -77,7 +77,7 @@ class EmpathyPlan:
     goal: str
     """What the reply is to do for them."""
     strategy: str
-    """One of ESConv's eight: question, restatement, reflection, self-disclosure, affirmation, suggestions,
+    """One of ESConv's eight: question, restatement, reflection, self_disclosure, affirmation, suggestions,
     information, others."""
 
 

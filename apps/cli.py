@@ -243,11 +243,12 @@ def train_text_emotion(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     epochs: Annotated[int, typer.Option(min=1)] = 3,
     teacher: Annotated[list[Path], typer.Option(help="The folder of an earlier model to learn from too.")] = [],  # noqa: B006
+    start: Annotated[Path | None, typer.Option(help="The folder of an earlier model to go on from.")] = None,
 ) -> None:
     """The emotion reader for words: MiniLM on GoEmotions, EmoBank, MELD and PELD, as int8 ONNX."""
     from rapport.apps.train.text_emotion import train_text_emotion as run
 
-    run(data, out, seed=seed, epochs=epochs, teachers=teacher)
+    run(data, out, seed=seed, epochs=epochs, teachers=teacher, start=start)
 
 
 @train_app.command("transition")

@@ -1,4 +1,4 @@
-"""Secrets and personal data out of what is written down: logs, traces and, if that is wanted, memory.
+"""Secrets and personal data out of what is written down: logs and, if that is wanted, memory.
 
 Patterns are made for English, German and international forms. Names are redacted only where they are given.
 """
@@ -6,8 +6,7 @@ Patterns are made for English, German and international forms. Names are redacte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Iterable
 
 _EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+\b")
 _KEY = re.compile(
@@ -60,15 +59,3 @@ def is_iban(text: str) -> bool:
     if not 15 <= len(flat) <= 34 or not flat.isalnum() or not flat.isascii():
         return False
     return int("".join(str(int(c, 36)) for c in flat[4:] + flat[:4])) % 97 == 1
-
-
-def redacted_tree(value: Any, names: Iterable[str] = ()) -> Any:
-    """What JSON can hold, with every text in it redacted; numbers and the names of fields stay."""
-    known = tuple(names)
-    if isinstance(value, str):
-        return redacted(value, known)
-    if isinstance(value, Mapping):
-        return {key: redacted_tree(part, known) for key, part in cast(Mapping[str, Any], value).items()}
-    if isinstance(value, list | tuple):
-        return [redacted_tree(part, known) for part in cast(list[Any], value)]
-    return value

@@ -20,18 +20,6 @@ from rapport.agent.response.words import words
 from rapport.agent.stages import EmpathyPlan, ReplyRequest
 from rapport.persona.affect import EmotionEstimate
 
-STRATEGIES = (
-    "question",
-    "restatement",
-    "reflection",
-    "self-disclosure",
-    "affirmation",
-    "suggestions",
-    "information",
-    "others",
-)
-"""ESConv's eight support strategies."""
-
 Kind = Literal[
     "nothing", "unreadable", "greeting", "wellbeing", "identity", "thanks", "goodbye", "to-agent", "advice", "telling"
 ]
@@ -44,7 +32,7 @@ _GOALS: Mapping[str, str] = {
     "question": "help them tell more, so that they feel that somebody wants to know",
     "restatement": "show that their words were heard, by saying them back in short",
     "reflection": "name what they feel, so that they do not have to carry it unseen",
-    "self-disclosure": "be open about what the agent is, and turn back to them",
+    "self_disclosure": "be open about what the agent is, and turn back to them",
     "affirmation": "strengthen what is good: their effort, their joy, their worth",
     "suggestions": "offer one small step that they may take or leave",
     "information": "answer what they asked, honestly and briefly",
@@ -262,7 +250,7 @@ def choose_strategy(
     if kind == "identity":
         return "information"
     if kind == "to-agent":
-        return "self-disclosure"
+        return "self_disclosure"
     if kind == "advice":
         return "suggestions"
     may_ask = questions_left(style_of(request.persona), request.history) > 0

@@ -65,7 +65,7 @@ _AIMS: Mapping[str, str] = {
     "question": "help them tell more",
     "restatement": "say back what they said",
     "reflection": "name what they feel",
-    "self-disclosure": "be open about what you are",
+    "self_disclosure": "be open about what you are",
     "affirmation": "strengthen what is good",
     "suggestions": "offer one small step",
     "information": "answer what they asked",

@@ -68,8 +68,7 @@ class Planner:
             # What the agent's turns were is not remembered, but whether they asked can be seen.
             previous = ["question" if e.agent.rstrip().endswith("?") else "reflection" for e in request.history]
             turns = [*_turns(request), ContextTurn(text, same_speaker=True)]
-            found_odds = self.policy.distribution(turns, emotion=label, previous=previous)
-            odds = {name.replace("_", "-"): value for name, value in found_odds.items()}
+            odds = self.policy.distribution(turns, emotion=label, previous=previous)
         reading = read(request, cause=cause, odds=odds)
         if odds is not None:
             sources["goal"] = f"policy ({odds.get(reading.plan.strategy, 0.0):.2f})"

@@ -1,4 +1,4 @@
-"""Clauses as clips that a browser plays: an mp4 with the talking head, or the voice alone when no pictures come.
+"""Clauses as clips that a browser plays: an mp4 with the talking head, or the voice with what the face does to it.
 
 `ClipMaker` decides, from the event stream of one turn, when a clause is complete; `encode` makes the file.
 """
@@ -7,23 +7,36 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rapport.agent import events as ev
 from rapport.avatar.face import FaceTrack
-from rapport.speech.audio import Audio
+from rapport.speech.audio import Audio, Word
+
+
+class Sight(Enum):
+    """What there is to see of a reply."""
+
+    NOTHING = auto()
+    TRACK = auto()
+    """Face tracks: whoever plays them draws the face."""
+    PICTURES = auto()
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A finished clause: its sound and its pictures (none when there is only a voice)."""
+    """A finished clause: its sound, and its pictures or its face track, where there are any."""
 
     index: int
     start_s: float
     """Place on the reply clock."""
     audio: Audio
+    words: tuple[Word, ...] = ()
+    """When each word is spoken, in seconds of the clause."""
+    track: FaceTrack | None = None
     frames: tuple[NDArray[np.uint8], ...] = ()
     """RGB, uint8 (height, width, 3)."""
     frame_rate_hz: float = 25.0
@@ -31,7 +44,7 @@ class Clip:
 
 @dataclass
 class _Waiting:
-    """A spoken clause whose pictures are still being drawn."""
+    """A spoken clause whose face is still being made."""
 
     spoken: ev.Spoken
     track: FaceTrack | None = None
@@ -42,43 +55,47 @@ class _Waiting:
             self.spoken.index,
             self.spoken.start_s,
             self.spoken.clause.audio,
+            self.spoken.clause.words,
+            self.track,
             tuple(self.frames),
             self.track.frame_rate_hz if self.track is not None else 25.0,
         )
 
 
 class ClipMaker:
-    """Gathers the sound and the pictures of each clause of one turn.
+    """Gathers the sound and the face of each clause of one turn.
 
     Args:
-        pictures: whether pictures are to be waited for; without, every clause is complete once it is spoken.
+        sight: what there is to see.
+        waits: whether a clause is complete only with that; without, once it is spoken.
     """
 
-    def __init__(self, *, pictures: bool) -> None:
-        self._pictures = pictures
+    def __init__(self, sight: Sight, *, waits: bool = True) -> None:
+        self._sight = sight
+        self._waits = waits and sight is not Sight.NOTHING
         self._waiting: deque[_Waiting] = deque()
-        self.saw_pictures: bool | None = None
-        """Whether this turn brought pictures; None while no face has moved at all."""
+        self.was_seen: bool | None = None
+        """Whether this turn brought what there is to see; None while no face has moved at all."""
 
     def take(self, event: ev.Event) -> list[Clip]:
         """The clips that this event completes, in the order of the reply."""
         match event:
             case ev.Spoken():
                 waiting = _Waiting(event)
-                if not self._pictures:
+                if not self._waits:
                     return [waiting.clip()]
                 self._waiting.append(waiting)
                 return []
             case ev.Face():
-                self.saw_pictures = bool(self.saw_pictures)
+                self.was_seen = self._sight is Sight.TRACK or bool(self.was_seen)
                 done = self._until(event.index)
                 if self._waiting and self._waiting[0].spoken.index == event.index:
                     self._waiting[0].track = event.track
-                    if len(event.track) == 0:
+                    if self._sight is Sight.TRACK or len(event.track) == 0:
                         done.append(self._waiting.popleft().clip())
                 return done
             case ev.Frame():
-                self.saw_pictures = True
+                self.was_seen = True
                 return self._draw(event)
             case ev.Interrupted():
                 self._waiting.clear()
@@ -89,7 +106,7 @@ class ClipMaker:
                 return []
 
     def give_up(self) -> list[Clip]:
-        """No pictures, or no more of them, will come for the clause that is being drawn: it is complete as it is."""
+        """Nothing more will be seen of the clause at hand: it is complete as it is."""
         return [self._waiting.popleft().clip()] if self._waiting else []
 
     def _draw(self, event: ev.Frame) -> list[Clip]:

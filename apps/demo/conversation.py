@@ -28,7 +28,7 @@ from rapport.apps.demo.limits import Limits
 from rapport.apps.demo.line import Line
 from rapport.apps.demo.media import MediaShelf
 from rapport.apps.demo.reel import Reel
-from rapport.apps.demo.shown import Changes, Part, Phase, ShownTurn, failure_line
+from rapport.apps.demo.shown import Changes, Part, Phase, ShownFace, ShownTurn, failure_line
 from rapport.apps.demo.traits import trait_effects
 from rapport.apps.demo.turnstile import Turnstile
 from rapport.apps.plot.paths import AffectPaths, AffectPoint, because_texts, evidence_texts
@@ -56,6 +56,7 @@ class Conversation:
         turnstile: Turnstile | None = None,
         limits: Limits | None = None,
         kept: bool = False,
+        drawn_here: bool = False,
     ) -> None:
         self.agent = agent
         self.kept = kept
@@ -81,9 +82,11 @@ class Conversation:
         self.reply = 0
         """Counts replies, so that the player knows when a new one begins."""
         self.reel = Reel(agent, shelf)
+        self.reel.drawn_here = drawn_here
         self.refusal = ""
         """Why the last input could not be answered, empty when it could."""
-        self.idle_token: str | None = None
+        self.face: ShownFace | None = None
+        """The face between replies, once it is there."""
         self.line: Line | None = None
         """Where the microphone is, while it is listened to."""
         self.closed = False
@@ -96,6 +99,15 @@ class Conversation:
         self._one_at_a_time = asyncio.Lock()
         self._working: set[asyncio.Task[None]] = set()
         self._shelf = shelf
+
+    @property
+    def drawn_here(self) -> bool:
+        """Whether the page draws the face, or is shown pictures; to be changed between replies."""
+        return self.reel.drawn_here
+
+    @drawn_here.setter
+    def drawn_here(self, drawn_here: bool) -> None:
+        self.reel.drawn_here = drawn_here
 
     @property
     def phase(self) -> Phase:
@@ -135,7 +147,7 @@ class Conversation:
             async with self._turnstile.passing(placed) if self._turnstile is not None else nullcontext():
                 self._begin()
                 changes.add({Part.WORDS, Part.PLAYER})
-                await self._follow(self.agent.converse(utterance), changes)
+                await self._follow(self.agent.converse(utterance, draw=not self.drawn_here), changes)
 
         return self._shown(work)
 
@@ -153,7 +165,13 @@ class Conversation:
             changes.add({Part.WORDS, Part.PLAYER})
             try:
                 ears = endpointer or await asyncio.to_thread(Endpointer)
-                events = self.agent.listen(frames(changes), played_s=lambda: self._played_s(line), endpointer=ears)
+                events = self.agent.listen(
+                    frames(changes),
+                    played_s=lambda: self._played_s(line),
+                    endpointer=ears,
+                    draw=not self.drawn_here,
+                    attend=self.drawn_here and "animation" in self.agent.runners,
+                )
                 await self._follow(events, changes)
             except RapportError as error:
                 self.refusal = str(error)
@@ -241,6 +259,10 @@ class Conversation:
                 return set()
             case ev.Hearing(stable, tentative):
                 self._tell("hear", stable=stable, tentative=tentative)
+                return set()
+            case ev.Attending():
+                if self.line is not None:
+                    self.line.show(event.track)
                 return set()
             case ev.Held():
                 self._tell("hold")
@@ -396,13 +418,14 @@ class Conversation:
 
     # -------------------------------------------------------------------------------------------------- its end
 
-    def show_idle(self, video: bytes | None) -> None:
-        """The head at rest, to be shown while nobody speaks (mp4), or None when it cannot be drawn."""
-        if self.idle_token is not None:
-            self._shelf.drop(self.idle_token)
-            self.idle_token = None
-        if video is not None and not self.closed:
-            self.idle_token = self._shelf.put(video, "video/mp4")
+    def show_face(self, data: bytes | None, media_type: str) -> None:
+        """The face between replies: a film of the head at rest, or the head itself where the page draws it; None when
+        there is none."""
+        if self.face is not None:
+            self._shelf.drop(self.face.token)
+            self.face = None
+        if data is not None and not self.closed:
+            self.face = ShownFace(self._shelf.put(data, media_type), media_type)
 
     async def close(self) -> None:
         """The tab is gone: stop listening and answering, and forget everything that was said."""
@@ -414,9 +437,9 @@ class Conversation:
         if working:
             await asyncio.wait(working)
         self.reel.drop()
-        for token in (self.idle_token, self._sample):
-            if token is not None:
-                self._shelf.drop(token)
+        self.show_face(None, "")
+        if self._sample is not None:
+            self._shelf.drop(self._sample)
         if self.kept:
             return
         memory = self.agent.runners["memory"]

@@ -18,6 +18,7 @@ from rapport.agent.trace import TurnTrace
 from rapport.apps.export import annotations_of
 from rapport.apps.traces import TurnSeen
 from rapport.persona.emotionml.writing import to_emotionml
+from rapport.persona.errors import RapportError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
 PATH = "/rapport-export"
+VIDEO = "video"
+"""The kind that `film.Film` makes."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ExportedFile:
     name: str
     media_type: str
     content: bytes
+    shown_by: str = ""
+    """The content security policy under which the browser is to show it instead; empty for a file that is saved."""
 
 
 Make = Callable[[], Awaitable[ExportedFile]]
@@ -50,7 +55,11 @@ class Exports:
         """Have a file of this kind made whenever it is asked for."""
         self._makers[kind] = make
 
+    def offers(self, kind: str) -> bool:
+        return kind in self._makers
+
     async def make(self, kind: str) -> ExportedFile | None:
+        """The file, or None where there is no such kind. Raises RapportError when it cannot be made."""
         maker = self._makers.get(kind)
         return None if maker is None else await maker()
 
@@ -74,10 +83,17 @@ class ExportDesk:
 
         async def send(request: Request) -> Response:
             exports = self._open.get(request.path_params["token"])
-            file = None if exports is None else await exports.make(request.path_params["kind"])
+            try:
+                file = None if exports is None else await exports.make(request.path_params["kind"])
+            except RapportError as error:
+                text = str(error)
+                return Response(f"{text[:1].upper()}{text[1:]}.", status_code=409, media_type="text/plain")
             if file is None:
                 return Response("this conversation is gone", status_code=404)
-            headers = {"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"}
+            placed = "inline" if file.shown_by else "attachment"
+            headers = {"Content-Disposition": f'{placed}; filename="{file.name}"', "Cache-Control": "no-store"}
+            if file.shown_by:
+                headers["Content-Security-Policy"] = file.shown_by
             return Response(file.content, media_type=file.media_type, headers=headers)
 
         return Route(f"{PATH}/{{token}}/{{kind}}", send, methods=["GET"])
@@ -96,6 +112,12 @@ def conversation_links(exports: Exports) -> str:
         f'<a href="{exports.address(kind)}" download="" title="{told}">{label}</a>'
         for kind, (label, told) in _KINDS.items()
     )
+    if exports.offers(VIDEO):
+        # In a tab of its own, which shows why when there is no video, and closes itself when there is.
+        links += (
+            f'<a href="{exports.address(VIDEO)}" target="_blank" rel="noopener" title="Both, one after the other, with '
+            'captions; it is drawn when you ask for it, which takes about as long as the talk">Video (mp4)</a>'
+        )
     return f'<p class="rp-exports">Save: {links}</p>'
 
 

@@ -3,6 +3,7 @@
     browser -> blocks of sound    Line.frames()     what the agent listens to
             -> positions          Line.played_s()   what it knows of its own voice
             <- hold, resume, stop, hear             what the page must do at once
+            <- attend             Line.show()       the face that listens
 
 `Lines` serves them as WebSockets, each under a name that cannot be guessed.
 """
@@ -22,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.agent.clock import Clock
+from rapport.avatar.face import FaceTrack
+from rapport.avatar.track_file import track_json
 from rapport.persona.errors import InputError
 from rapport.speech.audio import RECOGNITION_RATE_HZ
 
@@ -44,6 +47,8 @@ MAX_MESSAGES_PER_S = 100
 """Blocks and positions together; the page sends about forty."""
 MAX_POSITION_CHARACTERS = 200
 MAX_REPLY_S = 3600.0
+MOST_COMMANDS = 50
+"""Commands that wait for a slow page; beyond this it gets no more of the listening face."""
 _SAMPLE_BYTES = 2
 
 
@@ -161,6 +166,11 @@ class Line:
         """Have the page do something at once."""
         self._commands.append({"do": do, **what})
         self._orders.set()
+
+    def show(self, track: FaceTrack) -> None:
+        """Have the page show the next frames of a face that listens. A page that cannot keep up goes without some."""
+        if len(self._commands) < MOST_COMMANDS:
+            self.tell("attend", track=track_json(track))
 
     def close(self, reason: str = "") -> None:
         """The end: what has come is still listened to, nothing more is taken."""

@@ -16,6 +16,8 @@ from rapport.agent.stages import Utterance
 from rapport.apps.demo.camera import PATH as CAMERA_PATH
 from rapport.apps.demo.components_tab import ComponentsTab
 from rapport.apps.demo.conversation import Conversation
+from rapport.apps.demo.head import MEDIA_TYPE as HEAD_TYPE
+from rapport.apps.demo.head import PATH as HEAD_PATH
 from rapport.apps.demo.line import PATH as TALK_PATH
 from rapport.apps.demo.media import PATH as MEDIA_PATH
 from rapport.apps.demo.memory_tab import MemoryTab
@@ -25,9 +27,10 @@ from rapport.apps.demo.plots import feelings_html
 from rapport.apps.demo.recordings import take_recording
 from rapport.apps.demo.sessions import Sessions
 from rapport.apps.demo.shown import Part
+from rapport.apps.demo.simulate_tab import SimulateTab
 from rapport.apps.demo.why import why_html
 from rapport.apps.demo.wiring import Update, on, read, tab_of
-from rapport.persona.card import load_persona, shipped_personas
+from rapport.persona.card import Persona, load_persona, shipped_personas
 from rapport.persona.errors import InputError
 
 _HEARD = "window.rapport ? window.rapport.interrupt() : null"
@@ -57,9 +60,10 @@ _ARRIVE = """() => {
   document.querySelector('#rapport-text textarea')?.focus({ preventScroll: true });
   let person = null;
   try { person = localStorage.getItem('rapport-person'); } catch {}
-  return [person];
+  return [person, Boolean(document.createElement('canvas').getContext('webgl2'))];
 }"""
-"""JavaScript: ready to type, and the number under which this browser wants to be remembered, if it does."""
+"""JavaScript: ready to type; the number under which this browser wants to be remembered, if it does, and whether it can
+draw a head."""
 _KEEP = """(keep, persona, _) => {
   HEARD;
   let person = null;
@@ -115,6 +119,8 @@ class _Page:
             with gr.Tab("Memory", id="memory") as tab:
                 memory = MemoryTab(self._sessions)
                 memory.lay_out(tab)
+            with gr.Tab("Simulate", id="simulate") as tab:
+                SimulateTab(self._sessions).lay_out(page, tab)
             with gr.Tab("Components", id="components") as tab:
                 ComponentsTab(self._sessions, own=self._own).lay_out(tab)
         self.keep = memory.keep
@@ -125,10 +131,16 @@ class _Page:
             self.player = gr.HTML(
                 value=None,
                 html_template=read("player.html"),
-                js_on_load=read("player.js") + read("talk.js") + read("camera.js"),
+                js_on_load=read("face.js") + read("player.js") + read("talk.js") + read("camera.js"),
                 apply_default_css=False,
                 elem_id="rapport-player",
                 worklet=read("worklet.js"),
+            )
+            self.drawn_here = gr.Radio(
+                [("drawn by this browser", True), ("video from the server", False)],
+                value=True,
+                label="The face",
+                elem_id="rapport-drawn",
             )
             self.persona = gr.Radio(
                 _persona_choices(self._sessions.persona),
@@ -171,13 +183,13 @@ class _Page:
             self.why = gr.HTML(js_on_load=_CARDS, apply_default_css=False, elem_id="rapport-why")
 
     def _connect(self, page: gr.Blocks, talk: gr.Tab) -> None:
-        heard, person = gr.Number(visible=False), gr.Textbox(visible=False)
+        heard, person, webgl = gr.Number(visible=False), gr.Textbox(visible=False), gr.Checkbox(visible=False)
         parts = [
             self.player, self.about, self.feelings, self.words, self.box, self.recording, self.why, self.disclosure,
-            self.keep, self.persona,
+            self.keep, self.persona, self.drawn_here,
         ]  # fmt: skip
         falls_silent = f"(given, _) => [given, {_HEARD}]"
-        on([page.load], self._arrive, [person], parts, js=_ARRIVE)
+        on([page.load], self._arrive, [person, webgl], parts, js=_ARRIVE)
         on([self.send.click, self.box.submit], self._typed, [self.box, heard], parts, js=falls_silent)
         recorded = [self.recording.stop_recording, self.recording.upload]
         on(recorded, self._recorded, [self.recording, heard], parts, js=falls_silent)
@@ -187,14 +199,15 @@ class _Page:
         chosen = [self.persona.input, self.anew.click]
         on(chosen, self._changed, [self.persona], parts, js=f"(persona) => {{ {_HEARD}; return [persona]; }}")
         on([self.keep.input], self._kept, [self.keep, self.persona, person], parts, js=_KEEP)
+        on([self.drawn_here.input], self._redrawn, [self.drawn_here], parts)
         on([talk.select], self._looked, [], parts)
         page.unload(self._left)
 
     # ------------------------------------------------------------------------------------------------------ events
 
-    async def _arrive(self, person: str | None, request: gr.Request) -> AsyncIterator[Update]:
+    async def _arrive(self, person: str | None, webgl: bool, request: gr.Request) -> AsyncIterator[Update]:
         known = person if self._sessions.can_keep and _PERSON.fullmatch(person or "") else None
-        conversation = await self._sessions.begin(tab_of(request), self._sessions.persona, known)
+        conversation = await self._sessions.begin(tab_of(request), self._sessions.persona, known, drawn_here=webgl)
         async for update in self._prepare(conversation):
             yield update
 
@@ -214,7 +227,7 @@ class _Page:
         if keep is None:
             keep = before.agent.person_id if before.kept else ""
         person = keep if self._sessions.can_keep and _PERSON.fullmatch(keep) else None
-        conversation = await self._sessions.begin(tab_of(request), persona, person)
+        conversation = await self._sessions.begin(tab_of(request), persona, person, drawn_here=before.drawn_here)
         async for update in self._prepare(conversation):
             yield update
 
@@ -226,26 +239,41 @@ class _Page:
             self.disclosure: disclosure_html(kept=conversation.kept),
             self.keep: conversation.kept,
             self.persona: conversation.persona_key,
+            self.drawn_here: conversation.drawn_here,
         }
+        if conversation.drawn_here:  # needs no component
+            async for update in self._face(conversation, conversation.persona_key):
+                yield update
         conversation.wake(await self._sessions.awake())
         if conversation.closed:
             return
         yield self._render(conversation, {Part.WORDS, Part.PLAYER})
-        conversation.show_idle(await self._sessions.idle_film(conversation.persona_key))
+        if not conversation.drawn_here:
+            async for update in self._face(conversation, conversation.persona_key):
+                yield update
+
+    async def _face(self, conversation: Conversation, persona: str | Persona) -> AsyncIterator[Update]:
+        """Bring the face between replies."""
+        face = await self._sessions.face_of(persona, drawn_here=conversation.drawn_here)
         if not conversation.closed:
+            conversation.show_face(*face)
             yield self._render(conversation, {Part.PLAYER})
 
+    async def _redrawn(self, drawn_here: bool, request: gr.Request) -> AsyncIterator[Update]:
+        """The face is to be drawn by the other side, from the next reply on."""
+        conversation = await self._sessions.of(tab_of(request))
+        conversation.drawn_here = drawn_here
+        async for update in self._face(conversation, conversation.agent.persona):
+            yield update
+
     async def _looked(self, request: gr.Request) -> AsyncIterator[Update]:
-        """Back at the talk: the head at rest is drawn anew when it was made up meanwhile."""
+        """Back at the talk: the head at rest is made anew when it was made up meanwhile."""
         conversation = await self._sessions.of(tab_of(request))
         yield self._unchanged()
-        if not conversation.looks_changed:
-            return
-        conversation.looks_changed = False
-        film = await self._sessions.film_of(conversation.agent.persona)
-        if not conversation.closed:
-            conversation.show_idle(film)
-            yield self._render(conversation, {Part.PLAYER})
+        if conversation.looks_changed:
+            conversation.looks_changed = False
+            async for update in self._face(conversation, conversation.agent.persona):
+                yield update
 
     async def _typed(self, text: str, heard_until_s: float | None, request: gr.Request) -> AsyncIterator[Update]:
         conversation = await self._sessions.of(tab_of(request))
@@ -329,17 +357,28 @@ class _Page:
 
 def player_value(conversation: Conversation) -> dict[str, Any]:
     """What `player.js` is told."""
-    idle, line = conversation.idle_token, conversation.line
+    face, line = conversation.face, conversation.line
+    url = None if face is None else _url(face.token)
+    head = url if face is not None and face.media_type == HEAD_TYPE else None
     return {
         "reply": conversation.reply,
         "phase": conversation.phase.value,
         "complete": conversation.reel.complete,
-        "idle": _url(idle) if idle is not None else None,
+        "idle": url if head is None else None,
+        "head": head,
+        "script": f".{HEAD_PATH}",
         "line": f".{TALK_PATH}/{line.token}" if line is not None else None,
         "camera": f".{CAMERA_PATH}/{conversation.camera.token}",
         "refused": bool(conversation.refusal),
         "clips": [
-            {"url": _url(c.token), "type": c.media_type, "start_s": c.start_s, "duration_s": c.duration_s}
+            {
+                "url": _url(c.token),
+                "type": c.media_type,
+                "start_s": c.start_s,
+                "duration_s": c.duration_s,
+                "words": [[word.text, word.start_s] for word in c.words],
+                "track": None if c.track_token is None else _url(c.track_token),
+            }
             for c in conversation.reel.clips
         ],
     }

@@ -1,6 +1,7 @@
 // Plays a reply clause by clause without a gap: two stacked video elements take turns, the hidden one already holding
-// the next clip. Between replies a silent loop of the head at rest shows through. Clips without pictures are sound
-// alone. Runs inside a gr.HTML component, which provides `element`, `props` and `watch`.
+// the next clip. Clips without pictures are sound alone, to which a head is drawn (face.js) where the page has one;
+// between replies it idles, or a silent loop of the head at rest shows through. Words are shown as they are spoken.
+// Follows face.js in a gr.HTML component, which provides `element`, `props` and `watch`.
 
 const STATES = {
   waking: "Waking up…",
@@ -13,8 +14,10 @@ const STATES = {
 };
 
 class Player {
-  constructor(stage) {
+  constructor(stage, face) {
     this.stage = stage;
+    this.face = face;
+    this.caption = stage.querySelector(".rp-caption");
     this.idle = stage.querySelector(".rp-idle");
     this.videos = [...stage.querySelectorAll(".rp-clip")];
     this.unmute = stage.querySelector(".rp-unmute");
@@ -31,11 +34,18 @@ class Player {
       video.addEventListener("error", () => video.dataset.clip && this.finish(video));
     }
     this.unmute.addEventListener("click", () => this.play());
+    const follow = () => {
+      requestAnimationFrame(follow);
+      this.captionNow();
+    };
+    requestAnimationFrame(follow);
   }
 
-  // What the server says: {reply, phase, complete, idle, clips: [{url, type, start_s, duration_s}]}.
+  // What the server says: {reply, phase, complete, idle, head, script,
+  // clips: [{url, type, start_s, duration_s, words: [[text, start_s]], track}]}.
   show(value) {
     if (!value) return;
+    this.face.show(value.head, value.script);
     if (value.idle && this.idle.dataset.url !== value.idle) {
       this.idle.dataset.url = this.idle.src = value.idle;
       this.idle.play().catch(() => {});
@@ -49,7 +59,7 @@ class Player {
     this.complete = value.complete;
     if (this.stopped !== this.reply) {
       for (const clip of value.clips.slice(this.clips.length)) {
-        this.clips.push({ ...clip, source: fetchClip(clip.url) });
+        this.clips.push({ ...clip, source: fetchClip(clip.url), face: clip.track && fetchTrack(clip.track) });
       }
       this.prepare();
     }
@@ -59,6 +69,8 @@ class Player {
   begin(reply) {
     for (const video of this.videos) this.clear(video);
     (this.clips || []).forEach(release);
+    this.face.rest();
+    this.face.begin();
     this.reply = reply;
     this.clips = [];
     this.loaded = 0; // clips that were given to a video element
@@ -80,8 +92,9 @@ class Player {
     video.dataset.clip = number;
     if (this.current) this.waiting = video;
     else this.current = video;
-    const source = await clip.source;
+    const [source, track] = await Promise.all([clip.source, clip.face]);
     if (reply !== this.reply || this.stopped === reply) return;
+    if (track) this.face.add(track);
     if (!source) return this.finish(video);
     video.src = source;
     video.load();
@@ -104,6 +117,7 @@ class Player {
     const pictures = Boolean(this.clips[video.dataset.clip]?.type.startsWith("video"));
     for (const each of this.videos) each.classList.toggle("showing", each === video && pictures);
     this.sounding = true;
+    if (!pictures) this.face.speak(() => this.spoken());
     this.describe();
   }
 
@@ -118,6 +132,7 @@ class Player {
       else {
         this.sounding = false;
         video.classList.remove("showing");
+        if (this.complete && this.loaded >= this.clips.length) this.face.rest();
       }
     }
     delete video.dataset.clip; // its last picture stays until the next one plays
@@ -131,6 +146,28 @@ class Player {
     delete video.dataset.clip;
     video.removeAttribute("src");
     video.load();
+  }
+
+  // Where in the reply the sound is; NaN while it is silent.
+  spoken() {
+    return this.sounding && this.current && !this.current.paused ? this.position().heard_s : NaN;
+  }
+
+  // The words around the one that is spoken.
+  captionNow() {
+    const spoken_s = this.spoken();
+    const clip = this.current && this.clips[this.current.dataset.clip];
+    const words = Number.isNaN(spoken_s) || !clip ? [] : clip.words;
+    const now = words.findLastIndex(([, start_s]) => clip.start_s + start_s <= spoken_s);
+    const key = words.length ? `${this.reply} ${this.current.dataset.clip} ${now}` : "";
+    if (key === this.caption.dataset.at) return;
+    this.caption.dataset.at = key;
+    const [said, saying, coming] = this.caption.querySelectorAll("i, b, u");
+    const text = (from, to) => words.slice(from, to).map(([word]) => word).join(" ");
+    said.textContent = text(0, Math.max(now, 0));
+    saying.textContent = text(Math.max(now, 0), now + 1);
+    coming.textContent = text(now + 1);
+    this.caption.hidden = !key;
   }
 
   // Seconds of the reply that were heard by now, and up to where it plays on by itself.
@@ -182,6 +219,8 @@ class Player {
     this.stopped = this.reply;
     for (const video of this.videos) this.clear(video);
     this.current = this.waiting = null;
+    this.sounding = false;
+    this.face.rest();
     this.unmute.hidden = true;
     this.describe();
     return heard_s;
@@ -209,11 +248,21 @@ async function fetchClip(url) {
   }
 }
 
+// What the face does during a clip, or null when the server has dropped it.
+async function fetchTrack(url) {
+  try {
+    const answer = await fetch(url);
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 function release(clip) {
   clip.source.then((url) => url && URL.revokeObjectURL(url));
 }
 
-const player = new Player(element.querySelector(".rp-stage"));
+const player = new Player(element.querySelector(".rp-stage"), face);
 window.rapport = player;
 player.show(props.value);
 watch("value", () => player.show(props.value));

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rapport.agent import events as ev
 from rapport.agent.agent import Agent
 from rapport.agent.config import AgentConfig, StageConfig
+from rapport.apps.demo import head
 from rapport.apps.demo.camera import Cameras, SeeingAgent
 from rapport.apps.demo.conversation import Conversation
 from rapport.apps.demo.exports import ExportDesk
@@ -19,7 +20,7 @@ from rapport.apps.demo.line import Lines
 from rapport.apps.demo.media import MediaShelf
 from rapport.apps.demo.portrait import idle_film
 from rapport.apps.demo.turnstile import Turnstile
-from rapport.persona.card import Persona
+from rapport.persona.card import Persona, load_persona
 from rapport.persona.errors import InputError, RapportError
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ class Sessions:
         self._make_keeping = make_keeping
         self._make_agent = make_agent
         self._open: OrderedDict[str, Conversation] = OrderedDict()
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="rapport-demo")
+        self._background = ThreadPoolExecutor(2, thread_name_prefix="rapport-demo")
         self._waking: Future[list[ev.Failed]] | None = None
-        self._films: dict[str, Future[bytes | None]] = {}
+        self._faces: dict[tuple[str, bool], Future[bytes | None]] = {}
 
     @classmethod
     def from_config(cls, config: AgentConfig) -> Sessions:
@@ -88,50 +89,48 @@ class Sessions:
         """Start every component in the background, once; the result is what could not start."""
         if self._waking is None:
             self._waking = self._background.submit(lambda: asyncio.run(self._make_agent(self.persona).warm_up()))
-            self._film(self.persona)
         return self._waking
 
     async def awake(self) -> list[ev.Failed]:
         """Wait until the components have started."""
         return await asyncio.shield(asyncio.wrap_future(self.wake()))
 
-    async def idle_film(self, persona: str) -> bytes | None:
-        """The persona's head at rest (mp4), drawn once per process; None when it cannot be drawn."""
-        return await asyncio.shield(asyncio.wrap_future(self._film(persona)))
+    async def face_of(self, persona: str | Persona, *, drawn_here: bool) -> tuple[bytes | None, str]:
+        """The face between replies and its media type: the head for a page that draws it, else a film of the head at
+        rest. None when it cannot be made. Of a persona by name it is made once per process; an edited one is given as
+        it is."""
+        if isinstance(persona, str):
+            made = self._faces.get((persona, drawn_here))
+            if made is None:
+                made = self._background.submit(self._make_face, load_persona(persona), drawn_here)
+                self._faces[persona, drawn_here] = made
+        else:
+            made = self._background.submit(self._make_face, persona, drawn_here)
+        data = await asyncio.shield(asyncio.wrap_future(made))
+        return data, head.MEDIA_TYPE if drawn_here else "video/mp4"
 
-    async def film_of(self, persona: Persona) -> bytes | None:
-        """An edited persona at rest, drawn anew; None when it cannot be drawn."""
-
-        def draw() -> bytes | None:
-            agent = self._make_agent(self.persona)
-            agent.persona = persona
-            try:
-                return asyncio.run(idle_film(agent))
-            except RapportError:
-                return None
-
-        return await asyncio.shield(asyncio.wrap_future(self._background.submit(draw)))
-
-    def _film(self, persona: str) -> Future[bytes | None]:
-        if persona not in self._films:
-            self._films[persona] = self._background.submit(self._draw_film, persona)
-        return self._films[persona]
-
-    def _draw_film(self, persona: str) -> bytes | None:
+    def _make_face(self, persona: Persona, drawn_here: bool) -> bytes | None:
+        if drawn_here:
+            return head.head_of(persona.face)
+        agent = self._make_agent(self.persona)
+        agent.persona = persona
         try:
-            return asyncio.run(idle_film(self._make_agent(persona)))
+            return asyncio.run(idle_film(agent))
         except RapportError:
             return None  # the page shows a drawn outline in its place; the first turn reports what is broken
 
     # -------------------------------------------------------------------------------------------------- what is not
 
-    async def begin(self, tab: str, persona: str, person: str | None = None) -> Conversation:
+    async def begin(
+        self, tab: str, persona: str, person: str | None = None, *, drawn_here: bool = False
+    ) -> Conversation:
         """A new conversation for a tab; the one that it had is forgotten.
 
         Args:
             tab: names the tab.
             persona: whom to talk to.
             person: who talks, when they want to be remembered after this conversation.
+            drawn_here: whether the page draws the face itself.
 
         Raises:
             InputError: unknown persona, or nothing can be remembered here.
@@ -153,6 +152,7 @@ class Sessions:
             turnstile=self.turnstile,
             limits=Limits(agent.clock),
             kept=person is not None,
+            drawn_here=drawn_here,
         )
         self._open[tab] = conversation
         self.cameras.register(conversation.camera)
@@ -182,7 +182,7 @@ class Sessions:
 
     def routes(self) -> list[BaseRoute]:
         """What must be served beside the page: clips for the player, and lines for the microphone."""
-        return [self.shelf.route(), self.lines.route(), self.cameras.route(), self.desk.route()]
+        return [head.script_route(), self.shelf.route(), self.lines.route(), self.cameras.route(), self.desk.route()]
 
     @property
     def open_tabs(self) -> int:

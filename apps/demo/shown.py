@@ -57,6 +57,14 @@ class ShownTurn:
     """All of it, once the turn is over."""
 
 
+@dataclass(frozen=True)
+class ShownFace:
+    """The face between replies, as a file on the shelf."""
+
+    token: str
+    media_type: str
+
+
 class Changes:
     """Parts that have changed and have not been shown yet: a slow page skips states, and holds nobody up."""
 

@@ -21,6 +21,9 @@ class Talk {
     this.reply = 0;
     this.become("off");
     button.addEventListener("click", () => (this.state === "off" ? this.open() : this.hangUp()));
+    player.stage.addEventListener("faceless", ({ detail }) => {
+      this.complain(`The face cannot be drawn here (${detail}). Choose video under "The face".`);
+    });
     player.onchange = () => this.report();
   }
 
@@ -92,8 +95,9 @@ class Talk {
     };
   }
 
-  obey({ do: order, reply, stable, tentative }) {
+  obey({ do: order, reply, stable, tentative, track }) {
     if (order === "hear") this.hear(stable, tentative);
+    else if (order === "attend") this.player.face.attend(track);
     else if (order === "forget") this.forget();
     else this.player[order](reply);
   }

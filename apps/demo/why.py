@@ -218,7 +218,11 @@ def _plan_html(item: ShownTurn, name: str) -> str:
         )
         if text
     )
-    strategy = f'<p>Strategy: <span class="rp-strategy">{escape(plan.strategy)}</span></p>' if plan.strategy else ""
+    strategy = (
+        f'<p>Strategy: <span class="rp-strategy">{escape(plan.strategy.replace("_", " "))}</span></p>'
+        if plan.strategy
+        else ""
+    )
     chain = f'<ol class="rp-chain">{steps}</ol>' if steps else ""
     return _section(f"What {escape(name)} meant to do", chain + strategy + _candidates_html(item.trace))
 

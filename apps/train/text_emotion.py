@@ -28,13 +28,13 @@ from rapport.agent.perception.text_model import (
 )
 from rapport.apps.train.text_emotion_calibration import Corpora, DevelopmentOutputs, calibrate, score
 from rapport.apps.train.text_emotion_card import model_card
+from rapport.apps.train.text_emotion_int8 import export_int8, read_int8
 from rapport.apps.train.text_emotion_network import (
     BATCH,
     ENCODER_RATE,
     TRAIN_TOKENS,
     Examples,
     build_network,
-    export_int8,
     fit,
     frozen_baseline,
 )
@@ -49,6 +49,8 @@ TRUST = 0.5
 """Share of the teachers' view in what a head is to say of the texts of its own corpus; annotators have the rest."""
 HEARSAY = 0.3
 """Weight of the teachers' view on texts that annotators say nothing about to a head."""
+PACE = 0.5
+"""Learning rates of a model that goes on from an earlier one, over those of a new one."""
 SHOWN = 500
 """Training texts that show the quantiser how large activations become."""
 
@@ -59,6 +61,7 @@ def train_text_emotion(
     *,
     seed: int = 0,
     teachers: Sequence[Path] = (),
+    start: Path | None = None,
     epochs: int = 3,
     threads: int = 2,
     max_steps: int | None = None,
@@ -69,7 +72,9 @@ def train_text_emotion(
     returned. The same seed, threads, processor and versions give the same weights. `teachers` are folders of
     earlier models, whose mean view is learned: annotators disagree, and what models make of all their labels together
     is less noisy than each (born-again networks, Furlanello et al. 2018, arXiv 1805.04770). They also tell each head
-    about the others' texts.
+    about the others' texts. With `start`, the folder of an earlier model, training goes on from that at PACE of the
+    usual rates, and the weights are the mean of those before and after: what both have found stays, and what either
+    has learned by heart does not (Wortsman et al. 2022, arXiv 2203.05482).
 
     Raises:
         InputError: a file of the corpora is missing or not in its released format.
@@ -87,12 +92,20 @@ def train_text_emotion(
     given = _examples(corpora, TextTokenizer(encoder_folder / "tokenizer.json"))
     examples = _taught(given, corpora, [MiniLMEmotion(str(folder)) for folder in teachers]) if teachers else given
     network = build_network(encoder_folder)
+    before = None if start is None else read_int8(start / "model.onnx")
+    if before is not None:
+        network.load_state_dict(before)
     with Progress() as progress:
-        fit(network, examples, seed=seed, epochs=epochs, max_steps=max_steps, progress=progress)
+        pace = 1.0 if before is None else PACE
+        fit(network, examples, seed=seed, epochs=epochs, max_steps=max_steps, progress=progress, pace=pace)
+        if before is not None:
+            network.load_state_dict({k: (w + before[k]) / 2 for k, w in network.state_dict().items()})
         writing = progress.add_task("quantising, calibrating, comparing with a frozen encoder", total=None)
         run: dict[str, Any] = {"seed": seed, "epochs": epochs, "threads": threads, "max_steps": max_steps}
         if teachers:
-            run["teachers"] = [json.loads((t / "config.json").read_text("utf-8"))["training"] for t in teachers]
+            run["teachers"] = [_training_of(teacher) for teacher in teachers]
+        if start is not None:
+            run["start"] = _training_of(start)
         config = write_model(network, encoder_folder, corpora, given, out, training=run)
         progress.update(writing, total=1, completed=1)
     return config
@@ -153,6 +166,10 @@ def write_model(
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     (out / "MODEL_CARD.md").write_text(model_card(config), encoding="utf-8")
     return config
+
+
+def _training_of(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "config.json").read_text("utf-8"))["training"]
 
 
 def _texts(corpora: Corpora) -> tuple[list[str], list[tuple[ContextTurn, ...]]]:

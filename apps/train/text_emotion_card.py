@@ -64,8 +64,9 @@ were left out of training, in whichever corpus they stood.
 AdamW at {training["encoder_rate"]:g} with layer decay. Utterances of dialogues are learned with their context and
 without; a fifth of the other texts get a foreign one, so that what is said of the utterance depends on it alone. Mean
 pooling over the utterance's tokens, one linear head a task. Weights are quantised per channel to int8 of which seven
-bits are used, so that processors without VNNI do not overflow.
-{_taught(training.get("teachers", []))}
+bits are used, so that processors without VNNI do not overflow; channels whose activations are outliers are divided
+before each product, and their weights multiplied (Xiao et al. 2023, arXiv 2211.10438).
+{_taught(training)}
 ## Scores on development data
 
 The quantised file, one run with seed {training["seed"]}; 95 % bootstrap intervals in brackets. Thresholds are
@@ -118,25 +119,41 @@ weights below were chosen on these development texts; where that could flatter a
 
 
 def _command(training: dict[str, Any], out: str) -> str:
-    """The command that made a model, its teachers being called by their seeds."""
-    teachers = "".join(f" --teacher SEED{teacher['seed']}" for teacher in training.get("teachers", []))
-    epochs = training["epochs"]
-    return f"rapport train text-emotion --data DIR --out {out} --seed {training['seed']} --epochs {epochs}{teachers}"
+    """The command that made a model, earlier ones being called by their seeds."""
+    seed, epochs = training["seed"], training["epochs"]
+    command = f"rapport train text-emotion --data DIR --out {out} --seed {seed} --epochs {epochs}"
+    command += "".join(f" --teacher SEED{teacher['seed']}" for teacher in training.get("teachers", []))
+    return command + (f" --start SEED{training['start']['seed']}" if "start" in training else "")
 
 
-def _taught(teachers: list[dict[str, Any]]) -> str:
-    if not teachers:
+def _earlier(training: dict[str, Any]) -> dict[str, str]:
+    """The commands that made the models which this one learned from or goes on from, the earliest first."""
+    models = [*training.get("teachers", []), *([training["start"]] if "start" in training else [])]
+    commands: dict[str, str] = {}
+    for model in models:
+        commands |= _earlier(model)
+        name = f"SEED{model['seed']}"
+        commands[name] = _command(model, name)
+    return commands
+
+
+def _taught(training: dict[str, Any]) -> str:
+    earlier = _earlier(training)
+    if not earlier:
         return ""
-    commands = "\n".join(_command(teacher, f"SEED{teacher['seed']}") for teacher in teachers)
-    return f"""
+    told = ""
+    if training.get("teachers"):
+        told += """
 The targets are the annotators' and the teachers' mean view in equal parts (born-again networks, Furlanello et al. 2018,
 arXiv 1805.04770). On texts that annotators say nothing about to a head, the teachers' view alone counts, with a weight
-of 0.3. The teachers are earlier runs of the same command:
-
-```
-{commands}
-```
+of 0.3.
 """
+    if "start" in training:
+        told += """
+It goes on from an earlier model at half of its rates, and its weights are the mean of those before and after (Wortsman
+et al. 2022, arXiv 2203.05482).
+"""
+    return told + "\nThe earlier models are made by\n\n```\n" + "\n".join(earlier.values()) + "\n```\n"
 
 
 def _sources(texts: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The network of the text-emotion model in torch: encoder and heads, how it is fitted, how it becomes int8 ONNX.
+"""The network of the text-emotion model in torch: encoder and heads, and how it is fitted.
 
 The encoder is all-MiniLM-L6-v2 (Wang et al. 2020, arXiv 2002.10957; 22 million parameters), mean-pooled over the
 utterance's tokens. One linear head a task: the 28 labels of GoEmotions with a binary cross-entropy each, the z-scored
@@ -10,11 +10,9 @@ VAD of EmoBank with a squared error, and Ekman's seven of MELD and PELD with a c
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -42,8 +40,6 @@ LAYER_DECAY = 0.85
 HEAD_RATE = 1e-3
 WARM_UP = 0.06
 LAYERS = 6
-OUTLIER = 6.0
-"""Activations beyond this are outliers: of 2 to 10 the value with the least effect of int8 on what the network says."""
 FOREIGN_CONTEXT = 0.2
 """Share of texts without a dialogue that get one of another text: what belongs to them must not depend on it."""
 
@@ -109,9 +105,16 @@ def build_network(encoder_folder: Path) -> torch.nn.Module:
 
 
 def fit(
-    network: torch.nn.Module, examples: Examples, *, seed: int, epochs: int, max_steps: int | None, progress: Progress
+    network: torch.nn.Module,
+    examples: Examples,
+    *,
+    seed: int,
+    epochs: int,
+    max_steps: int | None,
+    progress: Progress,
+    pace: float = 1.0,
 ) -> None:
-    """Train in place."""
+    """Train in place, at `pace` times the usual learning rates."""
     import torch
 
     net = cast(Any, network)
@@ -119,7 +122,7 @@ def fit(
     epoch_rows = [_epoch(examples, rng) for _ in range(epochs)]
     total = sum(-(-len(rows) // BATCH) for rows in epoch_rows)
     warm_up = max(1, round(WARM_UP * total))
-    optimizer = torch.optim.AdamW(_parameter_groups(network), betas=(0.9, 0.98), fused=True)
+    optimizer = torch.optim.AdamW(_parameter_groups(network, pace), betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm_up, max(0.0, (total - step) / max(1, total - warm_up)))
     )
@@ -214,7 +217,7 @@ def _bucketed(rng: np.random.Generator, lengths: NDArray[np.int64]) -> list[NDAr
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def _parameter_groups(network: torch.nn.Module) -> list[dict[str, Any]]:
+def _parameter_groups(network: torch.nn.Module, pace: float) -> list[dict[str, Any]]:
     """Lower layers learn slower by LAYER_DECAY a layer; vectors (biases, norms) do not decay."""
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -225,7 +228,7 @@ def _parameter_groups(network: torch.nn.Module) -> list[dict[str, Any]]:
             rate = HEAD_RATE
         decay = 0.0 if parameter.dim() < 2 else 0.01
         groups.setdefault((rate, decay), []).append(parameter)
-    return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+    return [{"params": p, "lr": pace * rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
 
 
 def _has_bfloat16() -> bool:
@@ -277,86 +280,3 @@ def frozen_baseline(
         return TextOutputs(goemotions, ekman, vad)
 
     return read
-
-
-def export_int8(network: torch.nn.Module, path: Path, examples: Sequence[Tokens]) -> None:
-    """Write the network as ONNX with weights in int8, one scale per output channel; activations are scaled per text.
-
-    Weights use seven of their eight bits: processors without VNNI add products of int8 in 16 bits, which overflow
-    otherwise, and the same file is to score the same everywhere. `examples` show how large activations become.
-    """
-    import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    example = tuple(torch.from_numpy(a) for a in collate(examples[:2]))
-    inputs = ["input_ids", "attention_mask", "token_type_ids"]
-    per_text = ["goemotions", "ekman", "vad"]
-    with TemporaryDirectory() as folder:
-        full = Path(folder) / "full.onnx"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing and the TorchScript exporter warn of themselves
-            torch.onnx.export(
-                network,
-                example,
-                str(full),
-                input_names=inputs,
-                output_names=[*per_text, "token_vad"],
-                dynamic_axes={
-                    **{name: {0: "texts", 1: "tokens"} for name in (*inputs, "token_vad")},
-                    **{name: {0: "texts"} for name in per_text},
-                },
-                opset_version=17,
-                dynamo=False,
-            )
-        _shrink_outliers(full, examples)
-        quantize_dynamic(full, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
-
-
-def _shrink_outliers(path: Path, examples: Sequence[Tokens]) -> None:
-    """Divide the few channels that reach beyond OUTLIER before each product, and multiply their weights instead.
-
-    A handful of channels of such encoders are ten times as large as the rest, and all share one scale of 255 steps.
-    What the network says stays what it was (Xiao et al. 2023, SmoothQuant, arXiv 2211.10438).
-    """
-    import onnx
-    from onnx import helper, numpy_helper
-
-    model = cast(Any, onnx.load(str(path)))
-    graph = model.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    products = [n for n in graph.node if n.op_type == "MatMul" and n.input[1] in weights]
-    largest = _largest_activations(path, sorted({n.input[0] for n in products}), examples)
-    shrunk = {name: np.maximum(1.0, found / OUTLIER).astype(np.float32) for name, found in largest.items()}
-    nodes: list[Any] = []
-    done: set[str] = set()
-    for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in weights:
-            name, tensor = node.input[0], weights[node.input[1]]
-            if name not in done:
-                done.add(name)
-                graph.initializer.append(numpy_helper.from_array(1 / shrunk[name], f"{name}_shrink"))
-                nodes.append(helper.make_node("Mul", [name, f"{name}_shrink"], [f"{name}_shrunk"]))
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * shrunk[name][:, None], tensor.name))
-            node.input[0] = f"{name}_shrunk"
-        nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    onnx.save(model, str(path))
-
-
-def _largest_activations(path: Path, names: list[str], examples: Sequence[Tokens]) -> dict[str, NDArray[np.float32]]:
-    """The largest absolute value of each channel of the named activations over the examples."""
-    import onnx
-    import onnxruntime
-    from onnx import TensorProto, helper
-
-    model = cast(Any, onnx.load(str(path)))
-    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    session = cast(Any, onnxruntime).InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    largest: dict[str, NDArray[np.float32]] = {}
-    for row in examples:
-        feed = dict(zip(("input_ids", "attention_mask", "token_type_ids"), collate([row]), strict=True))
-        for name, found in zip(names, session.run(names, feed), strict=True):
-            reached = np.abs(found).reshape(-1, found.shape[-1]).max(axis=0)
-            largest[name] = np.maximum(largest.get(name, np.float32(0)), reached)
-    return largest

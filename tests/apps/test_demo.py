@@ -22,6 +22,7 @@ from rapport.agent import events as ev
 from rapport.agent.config import AgentConfig
 from rapport.agent.testing import (
     HANG,
+    FakeAnimator,
     FakeEmotion,
     FakeEndpointer,
     FakeMemory,
@@ -32,7 +33,7 @@ from rapport.agent.testing import (
     ScriptedRecognizer,
     fake_agent,
 )
-from rapport.apps.demo.clips import Clip, ClipMaker, encode
+from rapport.apps.demo.clips import Clip, ClipMaker, Sight, encode
 from rapport.apps.demo.conversation import Conversation
 from rapport.apps.demo.line import CONNECT_WITHIN_S, MOST_LINES, Line, Lines
 from rapport.apps.demo.line import PATH as TALK_PATH
@@ -105,6 +106,40 @@ async def test_without_pictures_the_voice_comes_alone(missing: str) -> None:
     conversation = conversation_of(fake_agent(**{missing: None}))
     await held(conversation)
     assert [clip.media_type for clip in conversation.reel.clips] == ["audio/wav"] * 2
+
+
+async def test_a_page_that_draws_the_face_gets_the_track_of_each_clause_and_when_its_words_are_spoken() -> None:
+    shelf = MediaShelf()
+    conversation = conversation_of(shelf=shelf)
+    conversation.drawn_here = True
+    await held(conversation)
+    clips = conversation.reel.clips
+    assert [clip.media_type for clip in clips] == ["audio/wav"] * 2
+    for clip in clips:
+        assert clip.track_token is not None
+        track, _ = shelf.get(clip.track_token) or (b"{}", "")
+        assert len(json.loads(track)["weights"]) / 25 == pytest.approx(clip.duration_s, abs=0.05)
+    assert [word.text for clip in clips for word in clip.words] == [
+        "I'm",
+        "sorry",
+        "to",
+        "hear",
+        "that",
+        "What",
+        "happened",
+    ]
+    conversation.reel.drop()
+    assert shelf.count == 0
+    conversation.drawn_here = False
+    await held(conversation)
+    assert [clip.media_type for clip in conversation.reel.clips] == ["video/mp4"] * 2
+
+
+async def test_an_animator_that_fails_leaves_the_page_the_voice() -> None:
+    conversation = conversation_of(fake_agent(animation=FakeAnimator(fails=StageError("stiff"))))
+    conversation.drawn_here = True
+    await held(conversation)
+    assert [(clip.media_type, clip.track_token) for clip in conversation.reel.clips] == [("audio/wav", None)] * 2
 
 
 async def test_without_a_voice_the_words_come_alone() -> None:
@@ -244,7 +279,7 @@ async def test_a_closed_conversation_leaves_nothing_on_the_shelf_or_in_memory() 
 
     memory, shelf = Erasable(), MediaShelf()
     conversation = conversation_of(fake_agent(memory=memory, rendering=FakeRenderer(size=32)), shelf)
-    conversation.show_idle(b"film")
+    conversation.show_face(b"film", "video/mp4")
     await held(conversation)
     assert memory.records and shelf.count == 3
     await conversation.close()
@@ -546,35 +581,35 @@ def taken(maker: ClipMaker, events: Sequence[ev.Event]) -> list[tuple[int, int]]
 
 
 def test_a_clip_is_complete_with_its_last_frame() -> None:
-    maker = ClipMaker(pictures=True)
+    maker = ClipMaker(Sight.PICTURES)
     assert taken(maker, [spoken(0), face(0), frame(0)]) == []
     assert taken(maker, [spoken(1), frame(0)]) == [(0, 2)]
     assert taken(maker, [face(1), frame(1), frame(1)]) == [(1, 2)]
-    assert maker.saw_pictures is True
+    assert maker.was_seen is True
 
 
 def test_clauses_whose_pictures_never_come_are_let_go_when_the_turn_goes_on() -> None:
-    maker = ClipMaker(pictures=True)
+    maker = ClipMaker(Sight.PICTURES)
     assert taken(maker, [spoken(0), face(0), spoken(1), face(1)]) == [(0, 0)]
     assert taken(maker, [face(2)]) == [(1, 0)]
-    assert maker.saw_pictures is False
+    assert maker.was_seen is False
 
 
 def test_without_pictures_to_wait_for_every_clause_is_complete_at_once() -> None:
-    maker = ClipMaker(pictures=False)
+    maker = ClipMaker(Sight.PICTURES, waits=False)
     assert taken(maker, [spoken(0), face(0), frame(0), frame(0)]) == [(0, 0)]
-    assert maker.saw_pictures is True, "pictures are back; the next turn may wait for them again"
+    assert maker.was_seen is True, "pictures are back; the next turn may wait for them again"
 
 
 def test_giving_up_keeps_the_frames_that_came() -> None:
-    maker = ClipMaker(pictures=True)
+    maker = ClipMaker(Sight.PICTURES)
     taken(maker, [spoken(0), face(0, frames=5), frame(0)])
     assert [(clip.index, len(clip.frames)) for clip in maker.give_up()] == [(0, 1)]
     assert maker.give_up() == []
 
 
 def test_an_interruption_drops_what_was_being_drawn() -> None:
-    maker = ClipMaker(pictures=True)
+    maker = ClipMaker(Sight.PICTURES)
     taken(maker, [spoken(0), spoken(1), ev.Interrupted(0.0, "")])
     assert maker.give_up() == []
 
@@ -586,7 +621,7 @@ def test_a_clip_with_pictures_is_a_film_with_sound_that_lasts_as_long() -> None:
 
     time_s = np.arange(16_000) / 16_000
     sound = Audio((0.3 * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32), 16_000)
-    data, media_type = encode(Clip(0, 0.0, sound, tuple(np.full((25, 64, 64, 3), 90, np.uint8))))
+    data, media_type = encode(Clip(0, 0.0, sound, frames=tuple(np.full((25, 64, 64, 3), 90, np.uint8))))
     assert media_type == "video/mp4"
     with av.open(io.BytesIO(data)) as film:
         assert [stream.codec_context.name for stream in film.streams] in (["h264", "aac"], ["aac", "h264"])
@@ -732,8 +767,9 @@ async def test_waking_reports_what_cannot_start_and_draws_the_head_once() -> Non
 
     sessions = Sessions(make, "harbor")
     assert await sessions.awake() == []
-    film = await sessions.idle_film("harbor")
-    assert film is not None and await sessions.idle_film("harbor") is film
+    film, media_type = await sessions.face_of("harbor", drawn_here=False)
+    assert film is not None and media_type == "video/mp4"
+    assert (await sessions.face_of("harbor", drawn_here=False))[0] is film
     assert made == ["harbor", "harbor"], "one agent wakes the components, one draws"
     sessions.shut_down()
 

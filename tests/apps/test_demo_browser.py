@@ -127,7 +127,8 @@ def launch() -> Iterator[Any]:
     """Starts Chromium with more arguments than these."""
     from playwright.sync_api import sync_playwright
 
-    always = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required")
+    # Without WebGL the page shows what the server draws.
+    always = ("--no-sandbox", "--disable-3d-apis", "--autoplay-policy=no-user-gesture-required")
     with sync_playwright() as playwright:
         yield lambda *more: playwright.chromium.launch(executable_path=CHROMIUM, args=[*always, *more])
 

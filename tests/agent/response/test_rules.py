@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rapport.agent.response.plan import STRATEGIES, cause_of, event_clause, facing, kind_of, read
+from rapport.agent.response.plan import cause_of, event_clause, facing, kind_of, read
 from rapport.agent.response.rules import RuleResponder
+from rapport.agent.response.strategy import STRATEGIES
 from rapport.agent.response.words import topics
 from rapport.memory.records import Exchange
 from rapport.persona.affect import EKMAN7, VAD

@@ -20,7 +20,7 @@ from rapport.agent.safety.redaction import RedactingFilter
 from rapport.agent.safety.resources import country_of, crisis_reply, help_for
 from rapport.agent.stages import ReplyRequest
 from rapport.memory.records import Exchange
-from rapport.memory.redaction import is_iban, passes_luhn, redacted, redacted_tree
+from rapport.memory.redaction import is_iban, passes_luhn, redacted
 from rapport.persona.affect import EmotionEstimate
 from rapport.persona.card import Persona
 from rapport.persona.transition import at_rest
@@ -129,11 +129,6 @@ def test_names_that_are_known_are_redacted() -> None:
 def test_numbers_are_checked_before_they_count_as_cards_or_ibans() -> None:
     assert passes_luhn("4111111111111111") and not passes_luhn("4111111111111112")
     assert is_iban("DE89 3704 0044 0532 0130 00") and not is_iban("DE88 3704 0044 0532 0130 00")
-
-
-def test_a_tree_keeps_its_shape_and_its_numbers() -> None:
-    tree = {"said": ["mail jo@example.org", 4111111111111111], "at_s": 0.25, "more": None}
-    assert redacted_tree(tree) == {"said": ["mail [email]", 4111111111111111], "at_s": 0.25, "more": None}
 
 
 def test_the_filter_redacts_arguments_and_tracebacks() -> None:

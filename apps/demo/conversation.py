@@ -147,6 +147,7 @@ class Conversation:
             async with self._turnstile.passing(placed) if self._turnstile is not None else nullcontext():
                 self._begin()
                 changes.add({Part.WORDS, Part.PLAYER})
+                self.reel.film.hears(utterance.audio if isinstance(utterance, Utterance) else None)
                 await self._follow(self.agent.converse(utterance, draw=not self.drawn_here), changes)
 
         return self._shown(work)
@@ -398,6 +399,10 @@ class Conversation:
         async def card() -> ex.ExportedFile:
             return card_file(self.agent.persona)
 
+        async def video() -> ex.ExportedFile:
+            return await self.reel.film.file()
+
+        self.exports.offer(ex.VIDEO, video)
         self.exports.offer("persona", persona)
         self.exports.offer("card", card)
         self.exports.offer("transcript", transcript)

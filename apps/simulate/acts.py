@@ -115,7 +115,10 @@ ESCONV_STRATEGIES: Mapping[TherapistAct, str] = {
     "reassure": "Affirmation and Reassurance", "suggest": "Providing Suggestions", "advise": "Providing Suggestions",
     "plan": "Providing Suggestions", "inform": "Information", "rationale": "Information",
 }  # fmt: skip
-"""ESConv's eight strategies (Liu et al. 2021, arXiv 2106.01144) by act; every other act is "Others"."""
+"""ESConv's eight strategies (Liu et al. 2021, arXiv 2106.01144) by act; every other act is OTHER_STRATEGY."""
+OTHER_STRATEGY = "Others"
+STRATEGIES = (*dict.fromkeys(ESCONV_STRATEGIES.values()), OTHER_STRATEGY)
+"""All eight."""
 
 OARS: Mapping[TherapistAct, str] = {
     "open_question": "open question", "feeling_question": "open question", "evoke": "open question",

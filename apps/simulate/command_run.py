@@ -1,11 +1,11 @@
-"""`rapport simulate run`: a script to a folder with sessions, summary and report; or one case to the terminal."""
+"""`rapport simulate run`: a script to a folder with sessions, summary, report, media; or one case to the terminal."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,11 @@ from rapport.apps.simulate.script import SimulationScript, read_script, script_o
 from rapport.apps.simulate.summary import summarise
 from rapport.persona.errors import InputError, StorageError
 
+if TYPE_CHECKING:
+    from rapport.apps.simulate.media import Kind, Media, Studio
+
+MEDIA = "media"
+"""The folder of sound and video in a run's folder."""
 SHOWN = (
     "turns", "suds_start", "suds_peak", "suds_end", "intensity", "trust", "empathy", "change_talk", "talk_ratio",
 )  # fmt: skip
@@ -28,26 +33,36 @@ def script_from(path: Path | None, given: Mapping[str, Any]) -> SimulationScript
     """A file's script with what the options say put over it."""
     if path is None:
         return script_of(dict(given), "the options")
-    script = read_script(path)
-    return script_of({**script.model_dump(exclude_unset=True), **given}, str(path))
+    keys = read_script(path).model_dump(exclude_unset=True)
+    for key, value in given.items():
+        # Of a part with keys of its own, only those that were given change.
+        keys[key] = {**keys.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return script_of(keys, str(path))
 
 
 def run_command(
-    path: Path | None, given: Mapping[str, Any], out: Path | None, workers: int | None, as_json: bool
-) -> None:
+    path: Path | None, given: Mapping[str, Any], out: Path | None, workers: int | None, as_json: bool,
+    media: Kind | None = None,
+) -> None:  # fmt: skip
     """Run and tell."""
     script = script_from(path, given)
     if out is None:
-        if script.cases > 1 or len(script.therapists) > 1:
+        if script.cases > 1 or len(script.therapists) > 1 or media is not None:
             raise InputError("say with --out DIR where the sessions are to be written")
         _print_case(script, as_json)
         return
+    studio = None if media is None else _opened(media, quiet=as_json)  # what is missing is told before the work
     summary = run_to(script, out, workers, quiet=as_json)
+    if not as_json:
+        _show(summary)
+        typer.echo(f"{summary['sessions']} sessions in {out}: sessions.jsonl, summary.json, report.html")
+    if studio is not None:
+        summary[MEDIA] = [
+            {"path": str(one.path), "duration_s": one.duration_s, "turns": one.turns, "heard": one.heard}
+            for one in media_to(out, studio, quiet=as_json)
+        ]
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
-        return
-    _show(summary)
-    typer.echo(f"{summary['sessions']} sessions in {out}: sessions.jsonl, summary.json, report.html")
 
 
 def run_to(script: SimulationScript, out: Path, workers: int | None = None, quiet: bool = True) -> dict[str, Any]:
@@ -73,6 +88,50 @@ def run_to(script: SimulationScript, out: Path, workers: int | None = None, quie
     for layout in script.record:
         write_layout(layout, read_sessions(out / SESSIONS), out / layout)
     return summary
+
+
+def media_to(out: Path, studio: Studio, quiet: bool = True) -> list[Media]:
+    """Sound or video of every session of a run, below its folder; what is there already is left as it is.
+
+    Raises:
+        StageError: voice or face failed.
+        StorageError: the folder cannot be written.
+    """
+    from rapport.apps.simulate.media import make_media
+
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    sessions = list(read_sessions(out / SESSIONS))
+    made: list[Media] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def told(what: str, done: int, of: int) -> None:
+            bar.update(task, description=what, completed=done, total=of)
+
+        for one in make_media(sessions, studio, out / MEDIA, told):
+            made.append(one)
+            console.print(f"{one.path}: {one.duration_s:.0f} s, {one.turns} turns{_heard(one.heard)}", soft_wrap=True)
+    console.print(f"{len(made)} of {len(sessions)} sessions performed; the others were there already")
+    return made
+
+
+def _opened(kind: Kind, quiet: bool) -> Studio:
+    from rapport.apps.simulate.media import open_studio
+
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    with console.status("waking up voices and faces"):
+        studio = open_studio(kind)
+    if studio.ears is None:
+        console.print("nothing here recognises speech and the feeling in it, so neither is measured", style="yellow")
+    return studio
+
+
+def _heard(figures: Mapping[str, Any] | None) -> str:
+    if figures is None:
+        return ""
+    told = (("wer", "word error rate"), ("arousal_r", "arousal asked and heard r"))
+    return "".join(f", {name} {figures[key]:.2f}" for key, name in told if figures[key] is not None)
 
 
 def _print_case(script: SimulationScript, as_json: bool) -> None:

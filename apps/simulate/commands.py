@@ -39,6 +39,16 @@ def run(
     therapist: Annotated[
         list[str] | None, typer.Option(help="true, interrupting, advising, breathless, reassuring, pushing, absent.")
     ] = None,
+    session: Annotated[
+        list[str] | None, typer.Option(help="Record this session of the protocol only, e.g. P10; all by default.")
+    ] = None,
+    exchanges: Annotated[
+        int | None, typer.Option(min=1, help="End every session after so many exchanges, two turns each.")
+    ] = None,
+    media: Annotated[
+        Literal["audio", "video"] | None,
+        typer.Option(help="Perform the sessions with two voices (audio), or two voices and two faces (video)."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder of the run; one that was interrupted goes on.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core by default.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -46,8 +56,11 @@ def run(
     """Run a script, or what the options say. Without --out, one case is printed."""
     from rapport.apps.simulate.command_run import run_command
 
-    given = {"protocol": protocol, "cases": cases, "seed": seed, "therapists": tuple(therapist) if therapist else None}
-    run_command(script, {key: value for key, value in given.items() if value is not None}, out, workers, json)
+    given = {
+        "protocol": protocol, "cases": cases, "seed": seed, "therapists": tuple(therapist) if therapist else None,
+        "sessions": tuple(session) if session else None, "stop": {"exchanges": exchanges} if exchanges else None,
+    }  # fmt: skip
+    run_command(script, {key: value for key, value in given.items() if value is not None}, out, workers, json, media)
 
 
 @simulate_app.command()

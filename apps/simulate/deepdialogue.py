@@ -44,14 +44,14 @@ def write_deepdialogue(sessions: Iterable[SessionRecord], out: Path) -> int:
     n = 0
     for session in sessions:
         n += 1
-        names = (_part(session.writers.get("therapist", "rules")), _part(session.writers.get("client", "rules")))
-        folder = out / "data" / f"dialogues_{_part(session.therapist or names[0])}_{names[1]}"
-        folder.mkdir(parents=True, exist_ok=True)
+        therapist, client = _writers(session)
+        path = dialogue_path(session, out)
+        path.parent.mkdir(parents=True, exist_ok=True)
         data = {
             "domain": _domain(session),
             "timestamp": TIMESTAMP,
-            "model1": f"therapist:{names[0]}",
-            "model2": f"client:{names[1]}",
+            "model1": f"therapist:{therapist}",
+            "model2": f"client:{client}",
             "notice": NOTICE,
             "conversation": [
                 {"speaker": "LLM1" if turn.who == "therapist" else "LLM2", "text": turn.text,
@@ -59,14 +59,20 @@ def write_deepdialogue(sessions: Iterable[SessionRecord], out: Path) -> int:
                 for turn in session.turns
             ],
         }  # fmt: skip
-        path = folder / f"{dialogue_name(session)}.json"
         path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return n
 
 
-def dialogue_name(session: SessionRecord) -> str:
-    """`{domain}_{i}_{turns}`, by which its file and its folder of sound are called."""
-    return f"{_domain(session)}_{session.case + 1}_{len(session.turns)}"
+def dialogue_path(session: SessionRecord, out: Path) -> Path:
+    """The dialogue's file; its folder of sound has the same name without the suffix."""
+    therapist, client = _writers(session)
+    folder = out / "data" / f"dialogues_{_part(session.therapist or therapist)}_{client}"
+    return folder / f"{_domain(session)}_{session.case + 1}_{len(session.turns)}.json"
+
+
+def _writers(session: SessionRecord) -> tuple[str, str]:
+    """The therapist's and the client's, as parts of file names."""
+    return _part(session.writers.get("therapist", "rules")), _part(session.writers.get("client", "rules"))
 
 
 def read_deepdialogue(folder: Path) -> Iterator[SessionRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -191,3 +191,9 @@ def _nice(reach: float) -> list[float]:
     step = next(s for s in (step / 5, step / 2, step, 2 * step) if reach / s <= 5)
     n = int(reach / step)
     return [round(i * step, 6) for i in range(-n, n + 1)]
+
+
+def legend(colours: Mapping[str, str], more: str = "") -> str:
+    """Names and their colours, and what else is told in HTML."""
+    spans = "".join(f'<span style="--c:{colour}">{escape(name)}</span>' for name, colour in colours.items())
+    return f'<div class="legend">{spans}{more}</div>'

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.apps.evaluate.metrics import pearson
-from rapport.apps.simulate.acts import ESCONV_STRATEGIES, OARS, THERAPIST_ACTS
+from rapport.apps.simulate.acts import ESCONV_STRATEGIES, OARS, OTHER_STRATEGY, THERAPIST_ACTS
 from rapport.apps.simulate.empathy import empathy_of
 from rapport.apps.simulate.ratings import find_ratings
 from rapport.apps.simulate.records import SessionRecord, Turn
@@ -153,15 +153,18 @@ def ratings_of(session: SessionRecord) -> list[tuple[float, float]]:
     return [(session.turns[i].end_s / 60.0, value) for i, value in found.values]
 
 
-def strategies_of(session: SessionRecord) -> Counter[str]:
-    """How often each of ESConv's strategies is used."""
-    acts = [act for turn in session.turns if turn.who == "therapist" for act in turn.acts]
-    return Counter(_strategy(act) for act in acts)
+def acts_of(session: SessionRecord) -> Counter[str]:
+    """How often the therapist does what; empty where a foreign record does not say."""
+    return Counter(act for turn in session.turns if turn.who == "therapist" for act in turn.acts)
 
 
-def _strategy(act: str) -> str:
+def strategies_in(acts: Mapping[str, int]) -> Counter[str]:
+    """How often each of ESConv's eight strategies is used, from the counts of acts."""
     known: dict[str, str] = {name: strategy for name, strategy in ESCONV_STRATEGIES.items()}
-    return known.get(act, "Others")
+    used: Counter[str] = Counter()
+    for act, count in acts.items():
+        used[known.get(act, OTHER_STRATEGY)] += count
+    return used
 
 
 def _suds(ratings: Sequence[tuple[float, float]]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rapport.apps.simulate.case import draw_case
-from rapport.apps.simulate.measures import measure, ratings_of
+from rapport.apps.simulate.measures import acts_of, measure, ratings_of
 from rapport.apps.simulate.protocols.names import load_protocol
 from rapport.apps.simulate.records import SessionRecord, read_line
 from rapport.apps.simulate.script import SimulationScript
@@ -51,6 +51,8 @@ class Measured:
     failed: str
     ratings: tuple[tuple[float, float], ...] = ()
     """Minute and rating, 0 to 100."""
+    acts: tuple[tuple[str, int], ...] = ()
+    """How often the therapist did what."""
 
 
 Progress = Callable[[int, int], None]
@@ -125,6 +127,7 @@ def measured_of(session: SessionRecord) -> Measured:
         session.stopped,
         session.failed,
         tuple(ratings_of(session)),
+        tuple(acts_of(session).items()),
     )
 
 

@@ -14,8 +14,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rapport.apps.simulate.acts import STRATEGIES
 from rapport.apps.simulate.case import CaseProfile, draw_case, published_odds
-from rapport.apps.simulate.measures import MEASURES
+from rapport.apps.simulate.measures import MEASURES, strategies_in
 from rapport.apps.simulate.records import NOTICE
 from rapport.apps.simulate.runner import Measured
 from rapport.apps.simulate.script import SimulationScript
@@ -65,6 +66,10 @@ def summarise(measured: Sequence[Measured], script: SimulationScript) -> dict[st
             t: {s: described(groups[t, s]) for s in dict.fromkeys(m.session for m in measured if m.therapist == t)}
             for t in therapists
         },
+        "acts": {
+            t: {s: done(groups[t, s]) for s in dict.fromkeys(m.session for m in measured if m.therapist == t)}
+            for t in therapists
+        },
         "comparisons": [
             {"session": s, "of": first, "with": t, "measures": compared(groups[first, s], groups[t, s])}
             for t in therapists[1:]
@@ -94,6 +99,31 @@ def described(measured: Sequence[Measured]) -> dict[str, dict[str, float]]:
             found[name] = {"mean": float(column.mean()), "low": float(low), "high": float(high), "sd": sd,
                            "n": len(column)}  # fmt: skip
     return found
+
+
+def done(measured: Sequence[Measured]) -> dict[str, dict[str, Any]]:
+    """What the therapist did: how often each act, and of ESConv's strategies the count, the mean share of a session's
+    acts in [0, 1] and its 95 % interval. Sessions without acts do not count."""
+    acts: Counter[str] = Counter()
+    rows: list[list[int]] = []
+    for m in measured:
+        used = strategies_in(dict(m.acts))
+        if used:
+            acts.update(dict(m.acts))
+            rows.append([used[name] for name in STRATEGIES])
+    if not rows:
+        return {"counts": {}, "strategies": {}}
+    counts = np.array(rows, np.float64)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    bounds = np.quantile(resampled_means(shares), [0.025, 0.975], axis=0)
+    return {
+        "counts": dict(acts.most_common()),
+        "strategies": {
+            name: {"count": int(counts[:, k].sum()), "mean": float(shares[:, k].mean()), "low": float(bounds[0, k]),
+                   "high": float(bounds[1, k])}
+            for k, name in enumerate(STRATEGIES)
+        },
+    }  # fmt: skip
 
 
 def resampled_means(values: Floats) -> Floats:

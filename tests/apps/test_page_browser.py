@@ -28,7 +28,7 @@ CHROMIUM = next(
 )
 WAIT_MS = 60_000
 CLAUSES = ("I am sorry to hear that.", "What happened today?")
-TABS = ("Talk", "Persona", "Memory", "Components")
+TABS = ("Talk", "Persona", "Memory", "Simulate", "Components")
 
 pytestmark = [
     pytest.mark.browser,

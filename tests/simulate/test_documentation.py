@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rapport.agent.testing import FakeAnimator, FakeRenderer, FakeVoice
 from rapport.apps import cli
+from rapport.apps.simulate import media
+from rapport.apps.simulate.media import Studio
 from rapport.apps.simulate.script import SimulationScript, script_of
 from rapport.apps.simulate.therapists import THERAPISTS
 
@@ -25,8 +28,11 @@ def test_the_commands_of_the_ten_minutes_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # Voices and faces are fakes: real ones have a test of their own.
+    studio = Studio(FakeVoice(word_s=0.05), (FakeAnimator(), FakeRenderer(size=32)))
+    monkeypatch.setattr(media, "open_studio", lambda kind: studio)
     commands = [line for block in blocks("console") for line in block.splitlines()]
-    assert len(commands) >= 2
+    assert len(commands) >= 3
     for line in commands:
         # Two clients say as much about a command as forty.
         words = shlex.split(re.sub(r"--cases \d+", "--cases 2", line))
@@ -35,6 +41,10 @@ def test_the_commands_of_the_ten_minutes_run(
             cli.main()
         assert not stopped.value.code, capsys.readouterr().err
     assert (tmp_path / "runs" / "compare" / "report.html").exists()
+    (film,) = (tmp_path / "runs" / "film" / "media").rglob("*.mp4")
+    assert f"`{film.stem}`" in TEXT
+    for file in film.with_suffix("").rglob("*.*"):
+        assert file.suffix in TEXT
 
 
 def test_the_script_that_is_shown_is_valid() -> None:

@@ -1,24 +1,20 @@
-"""Measures of a session made by hand, empathy levels, and the page that shows a run."""
+"""Measures of a session made by hand, what therapists do, and empathy levels."""
 
 from __future__ import annotations
 
 import math
-import re
-import shutil
-from pathlib import Path
-from typing import Any
+from collections import Counter
 
 import pytest
 
-from rapport.apps.simulate.command_run import run_to
+from rapport.apps.simulate.acts import STRATEGIES
+from rapport.apps.simulate.api import simulate
 from rapport.apps.simulate.empathy import empathy_of
-from rapport.apps.simulate.measures import MEASURES, measure, repetition, strategies_of
+from rapport.apps.simulate.measures import MEASURES, acts_of, measure, repetition, strategies_in
 from rapport.apps.simulate.records import SessionRecord, Turn
+from rapport.apps.simulate.runner import Measured, measured_of
 from rapport.apps.simulate.script import script_of
-
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
+from rapport.apps.simulate.summary import done, summarise
 
 
 def turn(who: str, text: str, act: str, end_s: float, valence: float = 0.0, rating: float | None = None) -> Turn:
@@ -57,7 +53,7 @@ def test_figures_by_hand() -> None:
 
 
 def test_strategies_are_esconvs() -> None:
-    assert strategies_of(by_hand()) == {"Question": 1, "Reflection of feelings": 1, "Others": 1}
+    assert strategies_in(acts_of(by_hand())) == {"Question": 1, "Reflection of feelings": 1, "Others": 1}
 
 
 def test_repetition_by_hand() -> None:
@@ -102,55 +98,26 @@ def test_empathy_levels(reply: str, levels: tuple[int, int, int]) -> None:
     assert found.total == sum(levels)
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    run_to(script_of({"cases": 4, "seed": 3, "therapists": ["true", "pushing"]}), folder, workers=1)
-    return folder / "report.html"
+def test_what_therapists_do_is_counted_and_shared_out_with_intervals() -> None:
+    def measured(case: int, *acts: tuple[str, int]) -> Measured:
+        return Measured("true", case, "S1", {}, "", "", acts=acts)
+
+    sessions = [measured(i, ("reflect", 1 + i % 2), ("open_question", 2), ("greet", 1)) for i in range(8)]
+    found = done([*sessions, measured(8)])
+    assert found["counts"] == {"open_question": 16, "reflect": 12, "greet": 8}
+    strategies = found["strategies"]
+    assert set(strategies) == set(STRATEGIES) and len(STRATEGIES) == 8
+    assert strategies["Reflection of feelings"]["count"] == 12
+    assert strategies["Reflection of feelings"]["mean"] == pytest.approx((1 / 4 + 2 / 5) / 2)
+    assert sum(row["mean"] for row in strategies.values()) == pytest.approx(1.0)
+    question = strategies["Question"]
+    assert 0.4 <= question["low"] < question["mean"] < question["high"] <= 0.5
+    assert done([measured(0)]) == {"counts": {}, "strategies": {}}
 
 
-def test_the_page_is_whole_small_and_needs_no_network(page: Path) -> None:
-    text = page.read_text()
-    assert text.startswith("<!DOCTYPE html>") and text.rstrip().endswith("</html>")
-    assert "default-src 'none'" in text
-    assert set(re.findall(r"https?://[^\s\"']+", text)) <= {"http://www.w3.org/2000/svg"}  # a name, not an address
-    assert len(text) < 8_000_000
-    for heading in ("Emotional course", "Distress ratings", "Therapists compared", "Measures", "Who the clients are"):
-        assert heading in text
-    assert "not the same task" in text and "assumptions" in text
-
-
-def test_words_cannot_become_markup(tmp_path: Path) -> None:
-    from rapport.apps.simulate.report import report_html
-    from rapport.apps.simulate.runner import measured_of
-    from rapport.apps.simulate.summary import summarise
-
-    script = script_of({"protocol": "free"})
-    bad = "</script><script>alert(1)</script>"
-    session = SessionRecord(id="x", protocol="free", session="F1", therapist="true",
-                            turns=(Turn(who="client", text=bad), Turn(who="therapist", text=bad)))  # fmt: skip
-    path = tmp_path / "s.jsonl"
-    path.write_text(session.line())
-    text = report_html(summarise([measured_of(session)], script), [measured_of(session)], path)
-    assert bad not in text
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt install chromium")
-def test_the_page_opens_in_a_browser_and_shows_words_under_the_cursor(page: Path) -> None:
-    api: Any = pytest.importorskip("playwright.sync_api")
-    faults: list[str] = []
-    with api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = chromium.new_page()
-        tab.on("pageerror", lambda error: faults.append(str(error)))
-        tab.on("console", lambda message: faults.append(message.text))
-        tab.goto(page.as_uri())
-        tab.wait_for_selector("#timeline polyline")
-        before = tab.inner_text("#said-t")
-        tab.hover("#timeline", position={"x": 500, "y": 60})
-        after = tab.inner_text("#said-t")
-        tab.keyboard.press("Tab")
-        chromium.close()
-    assert not faults
-    assert before != after and len(after) > 10
+def test_the_summary_counts_the_acts_of_the_records() -> None:
+    script = script_of({"protocol": "supportive", "cases": 2, "seed": 5})
+    sessions = list(simulate(protocol="supportive", cases=2, seed=5))
+    told = summarise([measured_of(session) for session in sessions], script)["acts"]["true"]["S1"]["counts"]
+    used = Counter(act for s in sessions for t in s.turns if t.who == "therapist" for act in t.acts)
+    assert told == dict(used)

@@ -111,10 +111,9 @@ class Simulation:
         self.case = choice.case()
         self._stopped = asyncio.Event()
         self._room, self.plan = self._at_the_door()
-        faces = {who: player.face for who, player in cast(self.record, ()).items()}
+        self.faces: dict[Who, FaceCard] = {who: player.face for who, player in cast(self.record, ()).items()}
         if choice.temperament:
-            faces["client"] = load_shipped(choice.temperament).face
-        self.faces: dict[Who, FaceCard] = faces
+            self.faces["client"] = load_shipped(choice.temperament).face
 
     @property
     def record(self) -> SessionRecord:

@@ -15,12 +15,12 @@ from rapport.agent.config import AgentConfig
 from rapport.agent.registry import create
 from rapport.agent.response.clauses import split_sentences
 from rapport.agent.stages import FaceAnimator, FaceRenderer, SpeechSynthesizer
-from rapport.apps.bench.face_reading import feeling, still_face
 from rapport.apps.render_sheet import draw_sheet, save_picture
 from rapport.avatar.face import FaceTrack
 from rapport.avatar.gltf import write_glb
 from rapport.avatar.live_link import PORT, LiveLinkSender
 from rapport.avatar.renderer import WgpuRenderer
+from rapport.avatar.still import feeling, still_face
 from rapport.avatar.track_file import read_track, resampled
 from rapport.avatar.video import VideoWriter
 from rapport.persona.affect import EKMAN7, VAD, AffectState

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from rapport.agent.stages import FaceRenderer
-from rapport.apps.bench.face_reading import feeling, still_face
 from rapport.avatar.closure import seal_lips
 from rapport.avatar.face import FaceTrack
+from rapport.avatar.still import feeling, still_face
 from rapport.avatar.visemes import VISEMES, columns_of
 from rapport.persona.affect import EKMAN7
 from rapport.persona.card import FaceCard

@@ -19,12 +19,13 @@ from rapport.agent.config import AgentConfig
 from rapport.agent.perception.face_model import FaceExpression
 from rapport.agent.registry import create
 from rapport.agent.stages import FaceAnimator, SpeechSynthesizer
-from rapport.apps.bench.face_reading import READERS, feeling, read, reading_figures, speaking_face, still_face
+from rapport.apps.bench.face_reading import READERS, read, reading_figures, speaking_face
 from rapport.apps.bench.report import Report
 from rapport.apps.bench.voice import shipped_sentences
 from rapport.avatar.face import FaceTrack
 from rapport.avatar.head import head_of, lip_gap
 from rapport.avatar.renderer import PORTRAIT_SIZE, WgpuRenderer
+from rapport.avatar.still import feeling, still_face
 from rapport.avatar.tiers import TIERS
 from rapport.avatar.video import VideoWriter
 from rapport.persona.affect import EKMAN7, VAD, AffectState

@@ -16,9 +16,9 @@ from PIL import Image
 
 from rapport.agent.agent import Agent
 from rapport.agent.stages import FaceRenderer
-from rapport.apps.bench.face_reading import still_face
 from rapport.apps.render_sheet import close_up
 from rapport.avatar.face import FaceTrack
+from rapport.avatar.still import still_face
 from rapport.persona.affect import VAD, AffectState
 from rapport.persona.card import FaceCard
 from rapport.persona.errors import ComponentError, RapportError, StageError

@@ -3,9 +3,10 @@
 import numpy as np
 
 from rapport.apps.bench.face import jaw_correlation, lips, nods_of, pauses_of
-from rapport.apps.bench.face_reading import feeling, reading_figures, still_face
+from rapport.apps.bench.face_reading import reading_figures
 from rapport.avatar.animation import VisemeAnimator
 from rapport.avatar.face import BLENDSHAPE_INDEX, FaceTrack
+from rapport.avatar.still import feeling, still_face
 from rapport.persona.affect import EKMAN7
 from rapport.persona.card import load_persona
 from rapport.speech.audio import PAUSE, Audio, Phoneme, SpokenClause

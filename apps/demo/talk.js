@@ -12,12 +12,14 @@ const ANSWER_WITHIN_MS = 20_000;
 const POSITION_EVERY_MS = 150;
 const MOST_UNSENT_BYTES = 64_000; // two seconds of sound: on a network that is slower, what comes then is lost
 const QUIET_DB = -60;
+const MUTE_AFTER_MS = 10_000; // of nothing at all: a room is never that quiet, but a muted microphone is
 
 class Talk {
   constructor(button, complaint, caption, player, worklet) {
     Object.assign(this, { button, complaint, caption, player, worklet });
     this.call = 0; // counts presses, so that what belongs to an earlier one is known
     this.line = null; // address of the socket
+    this.mute = false; // whether the microphone gives nothing at all
     this.reply = 0;
     this.become("off");
     button.addEventListener("click", () => (this.state === "off" ? this.open() : this.hangUp()));
@@ -38,6 +40,7 @@ class Talk {
   async open() {
     const call = ++this.call;
     this.complain("");
+    this.soundAt = performance.now();
     this.become("opening");
     try {
       if (!navigator.mediaDevices) throw new Error("insecure");
@@ -119,9 +122,21 @@ class Talk {
   }
 
   send(buffer) {
-    this.button.style.setProperty("--level", level(new Int16Array(buffer)).toFixed(2));
+    const loudness = level(new Int16Array(buffer));
+    this.button.style.setProperty("--level", loudness.toFixed(2));
+    this.watch(loudness > 0);
     const ready = this.socket && this.socket.readyState === WebSocket.OPEN;
     if (ready && this.socket.bufferedAmount < MOST_UNSENT_BYTES) this.socket.send(buffer);
+  }
+
+  // Tell of a microphone that gives nothing, until it does.
+  watch(sounds) {
+    const now = performance.now();
+    if (sounds) this.soundAt = now;
+    const mute = now - this.soundAt > MUTE_AFTER_MS;
+    if (mute === this.mute) return;
+    this.mute = mute;
+    this.complain(mute ? "The microphone gives no sound. It may be muted." : "");
   }
 
   report() {
@@ -146,6 +161,8 @@ class Talk {
     if (this.context) this.context.close();
     this.socket = this.stream = this.context = this.reported = null;
     this.button.style.setProperty("--level", "0");
+    if (this.mute) this.complain("");
+    this.mute = false;
     this.forget();
     this.become("off");
   }

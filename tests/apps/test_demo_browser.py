@@ -407,6 +407,17 @@ def test_typing_or_recording_ends_the_talk(launch: Any, address: str, tmp_path: 
         tab.wait_for_selector('.rp-talk[data-talk="off"]')
 
 
+def test_a_microphone_that_gives_nothing_is_told_and_the_talk_goes_on(
+    launch: Any, address: str, tmp_path: Path
+) -> None:
+    with talking(launch, said(tmp_path, 16.0, "lonely", 60.0), address) as tab:
+        tab.click(".rp-talk")
+        tab.wait_for_selector(".rp-complaint:has-text('no sound')")
+        assert tab.get_attribute(".rp-talk", "data-talk") == "live"
+        tab.wait_for_selector(".rp-turn.person")
+        tab.wait_for_selector(".rp-complaint", state="hidden")
+
+
 def test_without_a_microphone_the_page_says_what_to_do(tab: Any) -> None:
     """A browser that was started like this one has no microphone, or lets nobody use it."""
     tab.click(".rp-talk")

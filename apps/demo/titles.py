@@ -68,5 +68,5 @@ def _caption_band(text: str, height: int, width: int) -> tuple[NDArray[np.float3
     pen.rounded_rectangle((left - pad, top - pad * 0.8, right + pad, bottom + pad * 0.8), pad, (10, 14, 18, 178))
     pen.multiline_text(middle, text, (*_WHITE, 255), font, "mm", size * 0.3, "center")
     drawn = np.asarray(image).astype(np.float32)
-    shade = drawn[..., 3:] / np.float32(255.0)
-    return drawn[..., :3] * shade, shade
+    shade = drawn[..., 3:] / 255.0
+    return (drawn[..., :3] * shade).astype(np.float32), shade.astype(np.float32)

@@ -5,8 +5,9 @@ that is blind on an axis neither helps nor pulls to the middle.
 
 The stated uncertainty: knowledge adds up as far as estimates agree. Each in turn is taken as the right one; what
 another knows, up to what that one knows itself, counts by 1 / (1 + z**2), where z is how far apart the two lie in units
-of their combined standard deviation. The best supported one decides. So a noisy or contradicting modality adds almost
-no certainty, and since it never takes any away either, the uncertainty grows whenever one is removed.
+of the standard deviation of a difference between two as vague as the vaguer one. The best supported one decides. So a
+noisy or contradicting modality adds almost no certainty, and since it never takes any away either, the uncertainty
+grows whenever one is removed, and whenever one becomes less sure.
 
 Labels: a log-linear pool (a weighted geometric mean, Genest & Zidek 1986) with weights that sum to 1, in proportion to
 what each estimate knows over the three axes. Estimates of one taxonomy are pooled in it. Different taxonomies meet in
@@ -74,7 +75,8 @@ def _mean(estimates: Sequence[EmotionEstimate], known: Floats) -> VAD:
 def _agreed(estimates: Sequence[EmotionEstimate], known: Floats) -> Floats:
     """What all know together per axis, (3,): the sum where they agree, hardly more than the best where they do not."""
     values, variance = np.array([e.vad.as_tuple() for e in estimates]), 1.0 / (1.0 + known)
-    z_squared = (values[:, None] - values[None]) ** 2 / (variance[:, None] + variance[None])
+    # With the vaguer one's variance for both, for with the sum of the two, who gets surer could count less.
+    z_squared = (values[:, None] - values[None]) ** 2 / (2.0 * np.maximum(variance[:, None], variance[None]))
     counted = np.minimum(known[:, None], known[None]) / (1.0 + z_squared)
     return counted.sum(axis=1).max(axis=0)
 

@@ -144,9 +144,9 @@ def test_vad_is_the_precision_weighted_mean():
     # Precisions beyond knowing nothing: 1/0.25 - 1 = 3 and 1/0.0625 - 1 = 15.
     fused = fuse([text_one, face])
     assert fused.vad.valence == pytest.approx(0.8 * 3 / 18)
-    # They agree on dominance; on valence they lie z**2 = 0.64 / (0.25 + 0.0625) apart.
+    # They agree on dominance; on valence they lie z**2 = 0.64 / (0.25 + 0.25) apart.
     assert fused.vad_sd[2] == pytest.approx(1 / math.sqrt(19))
-    assert fused.vad_sd[0] == pytest.approx(1 / math.sqrt(1 + 15 + 3 / (1 + 0.64 / 0.3125)))
+    assert fused.vad_sd[0] == pytest.approx(1 / math.sqrt(1 + 15 + 3 / (1 + 0.64 / 0.5)))
 
 
 def test_a_blind_modality_makes_peace_between_nobody():

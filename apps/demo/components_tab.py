@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from html import escape
 
 import gradio as gr
@@ -41,19 +41,23 @@ class ComponentsTab:
                 self._doctor = gr.HTML(apply_default_css=False, elem_id="rapport-doctor")
         if not self._own:
             return
-        changing = [*self._stages.values(), self._told, self._doctor]
+        changing = [*self._stages.values(), self._told]
         on([tab.select], self._looked, [], changing)
+        # Apart, since it takes seconds: a box must not be set again while somebody chooses in it.
+        on([tab.select], self._examined, [], [self._doctor])
         for stage, box in self._stages.items():
             on([box.input], self._swapping(stage), [box], changing)
 
-    async def _looked(self, request: gr.Request) -> AsyncIterator[Update]:
+    async def _looked(self, request: gr.Request) -> Update:
         agent = (await self._sessions.of(tab_of(request))).agent
         update: Update = {}
         for stage, box in self._stages.items():
             name = used(agent, stage)
             update[box] = gr.update(value=name, choices=sorted({name, *choices(stage)}))
-        yield update
-        yield {self._doctor: doctor_html(await asyncio.to_thread(examine))}
+        return update
+
+    async def _examined(self) -> Update:
+        return {self._doctor: doctor_html(await asyncio.to_thread(examine))}
 
     def _swapping(self, stage: str) -> Callable[[str, gr.Request], Awaitable[Update]]:
         async def work(name: str, request: gr.Request) -> Update:

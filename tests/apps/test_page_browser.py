@@ -362,7 +362,7 @@ def test_components_are_listed_and_swapped(tab: Any) -> None:
     # What each stage uses is shown before the doctor has looked: until then the boxes may yet change.
     tab.wait_for_selector("#rapport-doctor .rp-parts")
     box = tab.locator(".block", has=tab.get_by_text("Transition", exact=True)).locator("input").last
-    assert box.input_value().startswith("fake-transition")
+    tab.wait_for_function("box => box.value.startsWith('fake-transition')", arg=box.element_handle())
     box.click()
     tab.get_by_role("option", name="hold").click()
     tab.wait_for_selector("#rapport-swapped:has-text('Transition is done by hold')")

@@ -111,7 +111,7 @@ class Reel:
             failed(f"The video could not be made ({error}); going on with the voice alone.")
             data, media_type = await asyncio.to_thread(encode, replace(clip, frames=()))
         track = None
-        if clip.track is not None and len(clip.track) and not clip.frames:
+        if self.drawn_here and clip.track is not None and len(clip.track) and not clip.frames:
             track = await asyncio.to_thread(_track_bytes, clip.track)
         if reply == self._reply and not self.dropped:
             token = self._shelf.put(data, media_type)

@@ -9,18 +9,17 @@ whether there is any risk, one whether it is a crisis (cumulative, as in Frank &
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rapport.agent.safety.levels import KINDS
+from rapport.apps.train.int8 import TEXTS, write_int8
 from rapport.persona.errors import ComponentError
 
 if TYPE_CHECKING:
@@ -192,32 +191,8 @@ def _parameter_groups(network: torch.nn.Module, scale: float) -> list[dict[str, 
 
 
 def export_int8(network: torch.nn.Module, path: Path) -> None:
-    """Write the network as ONNX with weights in int8, one scale per output channel.
-
-    Weights use seven of their eight bits: processors without VNNI add products of int8 in 16 bits, which overflow
-    otherwise, and the same file is to score the same everywhere.
-    """
+    """Write the network as `write_int8` does."""
     import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    example = (torch.tensor([[101, 7592, 102]]), torch.ones(1, 3, dtype=torch.int64))
-    names = ["input_ids", "attention_mask"]
-    with TemporaryDirectory() as folder:
-        full = Path(folder) / "full.onnx"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing and the TorchScript exporter warn of themselves
-            torch.onnx.export(
-                network,
-                example,
-                str(full),
-                input_names=names,
-                output_names=["level", "kind"],
-                dynamic_axes={
-                    **{name: {0: "texts", 1: "tokens"} for name in names},
-                    "level": {0: "texts"},
-                    "kind": {0: "texts"},
-                },
-                opset_version=17,
-                dynamo=False,
-            )
-        quantize_dynamic(full, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    example = {"input_ids": torch.tensor([[101, 7592, 102]]), "attention_mask": torch.ones(1, 3, dtype=torch.int64)}
+    write_int8(network, path, example, {"level": TEXTS, "kind": TEXTS})

@@ -6,20 +6,20 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rapport.agent.perception.text_model import Tokens, collate
+from rapport.apps.train.int8 import TEXTS, TOKENS, write_int8
 
 if TYPE_CHECKING:
     import torch
 
+INPUTS: tuple[str, ...] = ("input_ids", "attention_mask", "token_type_ids")
 OUTLIER = 6.0
 """Activations beyond this are outliers: of 2 to 10 the value with the least effect of int8 on what the network says."""
 _SHRINK = "_shrink"
@@ -27,36 +27,12 @@ _PRODUCT = re.compile(r"/?(encoder/encoder/layer[^:]*|goemotions|ekman|vad)(/|_)
 
 
 def export_int8(network: torch.nn.Module, path: Path, examples: Sequence[Tokens]) -> None:
-    """Write the network as ONNX with weights in int8, one scale per output channel; activations are scaled per text.
-
-    Weights use seven of their eight bits: processors without VNNI add products of int8 in 16 bits, which overflow
-    otherwise, and the same file is to score the same everywhere. `examples` show how large activations become.
-    """
+    """Write the network as `write_int8` does, its outliers shrunk; `examples` show how large activations become."""
     import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    example = tuple(torch.from_numpy(a) for a in collate(examples[:2]))
-    inputs = ["input_ids", "attention_mask", "token_type_ids"]
-    per_text = ["goemotions", "ekman", "vad"]
-    with TemporaryDirectory() as folder:
-        full = Path(folder) / "full.onnx"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing and the TorchScript exporter warn of themselves
-            torch.onnx.export(
-                network,
-                example,
-                str(full),
-                input_names=inputs,
-                output_names=[*per_text, "token_vad"],
-                dynamic_axes={
-                    **{name: {0: "texts", 1: "tokens"} for name in (*inputs, "token_vad")},
-                    **{name: {0: "texts"} for name in per_text},
-                },
-                opset_version=17,
-                dynamo=False,
-            )
-        _shrink_outliers(full, examples)
-        quantize_dynamic(full, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    example = dict(zip(INPUTS, map(torch.from_numpy, collate(examples[:2])), strict=True))
+    outputs = {**dict.fromkeys(("goemotions", "ekman", "vad"), TEXTS), "token_vad": TOKENS}
+    write_int8(network, path, example, outputs, lambda full: _shrink_outliers(full, examples))
 
 
 def _shrink_outliers(path: Path, examples: Sequence[Tokens]) -> None:
@@ -102,7 +78,7 @@ def _largest_activations(path: Path, names: list[str], examples: Sequence[Tokens
     session = cast(Any, onnxruntime).InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     largest: dict[str, NDArray[np.float32]] = {}
     for row in examples:
-        feed = dict(zip(("input_ids", "attention_mask", "token_type_ids"), collate([row]), strict=True))
+        feed = dict(zip(INPUTS, collate([row]), strict=True))
         for name, found in zip(names, session.run(names, feed), strict=True):
             reached = np.abs(found).reshape(-1, found.shape[-1]).max(axis=0)
             largest[name] = np.maximum(largest.get(name, np.float32(0)), reached)

@@ -1,5 +1,6 @@
 # make demo     builds .venv, installs what it needs, opens the page
-# make test     the same on a fresh machine, then lint and every test
+# make test     the same on a fresh machine, then lint and every test; pages have the machine to themselves, since
+#               what they hear, say and draw keeps real time
 # make install  builds .venv with everything and runs nothing
 
 PYTHON ?= python3
@@ -13,7 +14,8 @@ demo: install
 	$(BIN)/rapport demo --open
 
 test: install browser lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m browser
 
 lint: install
 	$(BIN)/ruff check .

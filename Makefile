@@ -1,6 +1,6 @@
 # make demo     builds .venv, installs what it needs, opens the page
-# make test     the same on a fresh machine, then lint and every test; pages have the machine to themselves, since
-#               what they hear, say and draw keeps real time
+# make test     the same on a fresh machine, then lint and every test: parts beside pages, one page at a time, since
+#               what a page hears, says and draws keeps real time
 # make install  builds .venv with everything and runs nothing
 
 PYTHON ?= python3
@@ -8,13 +8,18 @@ BIN    := .venv/bin
 STAMP  := .venv/.installed
 SUDO   := $(shell test "$$(id -u)" = 0 && echo yes)
 
-.PHONY: demo test lint install system browser static clean
+.PHONY: demo test parts pages lint install system browser static clean
 
 demo: install
 	$(BIN)/rapport demo --open
 
 test: install browser lint
-	$(BIN)/python -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(MAKE) -j 2 --output-sync=target parts pages
+
+parts:
+	nice -n 5 $(BIN)/python -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+pages:
 	$(BIN)/python -m pytest -m browser
 
 lint: install

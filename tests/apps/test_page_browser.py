@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,6 @@ from rapport.persona.card import load_persona
 from rapport.persona.character_card import to_character_card
 from rapport.persona.errors import StageError
 
-ROOT = Path(__file__).parents[2]
-AXE = ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
@@ -471,15 +470,13 @@ def test_the_keyboard_alone_suffices(tab: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
 def test_no_serious_violation_of_accessibility(browser: Any, address: str, scheme: str, width: int) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; npm install --prefix build/node axe-core")
     context = browser.new_context(
         color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce", bypass_csp=True
     )
     tab = opened(context, f"{address}?__theme={scheme}")
     send(tab, "I lost my job.")
     answered(tab)
-    tab.add_script_tag(path=str(AXE))
+    tab.add_script_tag(content=(resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
     found: dict[str, list[str]] = {}
     for name in TABS:
         show(tab, name)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rapport.avatar.closure import closure, seal_lips
+from rapport.avatar.closure import APPROACH_S, PARTING, approach, closure, seal_lips
 from rapport.avatar.emphasis import BEAT_S, beat_curve, beats, word_weights
 from rapport.avatar.expression import SPEECH_SHARES
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, AnimatorCapabilities, FaceTrack
@@ -116,9 +116,10 @@ def _frame_rate_hz(model: str | None) -> float:
 @dataclass(frozen=True)
 class _Mouth:
     """What speech asks of the face. `at` takes frame numbers, their times in the clause and the loudness there, and
-    gives weights (frames, 52) and how firmly the lips must be shut (frames,); `beats` are (beats, 2)."""
+    gives weights (frames, 52), how firmly the lips must be shut (frames,) and how near that is (frames,); `beats` are
+    (beats, 2)."""
 
-    at: Callable[[Frames, Array, Array], tuple[Array, Array]]
+    at: Callable[[Frames, Array, Array], tuple[Array, Array, Array]]
     beats: Array
 
 
@@ -133,6 +134,8 @@ _BROWS_DOWN = columns_of("browDown")
 
 _BEAT_NOD_RAD = np.radians(2.2)
 _BEAT_BROWS = 0.28
+_JAW_GAIN = 1.7
+"""How much wider the jaw of speech moves in a face that would have it wide open."""
 _QUESTION_BROWS = 0.8
 """Strength of the beat that a question ends with, for the brows alone."""
 
@@ -158,10 +161,13 @@ class _Speaking:
         shut_frames = np.clip(nearest, owned[0], owned[-1]) if len(owned) else nearest
         keys_s = articulation.centres_s[articulation.sounding]
 
-        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
+        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array, Array]:
             weights = mouth_weights(articulation, motion_times(keys_s, sound, times_s))
             weights[:, _JAW] *= 0.85 + 0.25 * loud
-            return weights, closure(articulation, times_s, np.isin(frames, shut_frames))
+            # Nobody knows in which sound the next clause begins, so held-up lips come together between clauses too.
+            inside = _edges(times_s, clause.audio.duration_s, APPROACH_S)
+            nearly = np.maximum(approach(articulation, times_s), 1.0 - inside)
+            return weights, closure(articulation, times_s, np.isin(frames, shut_frames)), nearly
 
         vowels_s = articulation.centres_s[articulation.vowel]
         lengths_s = (articulation.ends_s - articulation.starts_s)[articulation.vowel]
@@ -172,8 +178,9 @@ class _Speaking:
         sound = Loudness.of(self.clause.audio)
         followed = sound.smoothed(JAW_S)
 
-        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array]:
-            return mouth_from_loudness(followed.at(times_s)), np.zeros(len(frames))
+        def mouth(frames: Frames, times_s: Array, loud: Array) -> tuple[Array, Array, Array]:
+            never = np.zeros(len(frames))
+            return mouth_from_loudness(followed.at(times_s)), never, never
 
         return self._composed(sound, _Mouth(mouth, self._beats(sound.at_s, sound.values)), before)
 
@@ -215,16 +222,19 @@ class _Speaking:
         feeling = shown_feeling(self.felt, reply_s)
         arousal = feeling.vad[:, 1]
 
-        speech, shut = mouth.at(frames, clause_s, sound.at(clause_s))
-        speech *= _edges(clause_s, self.clause.audio.duration_s)[:, None]
-        # JALI's two fields: how much the jaw takes part, and how much the lips.
-        speech[:, _JAW] *= 1.0 + 0.22 * arousal
+        duration_s = self.clause.audio.duration_s
+        speech, shut, nearly = mouth.at(frames, clause_s, sound.at(clause_s))
+        speech *= _edges(clause_s, duration_s, _EDGE_S)[:, None]
+        # JALI's two fields: how much the jaw takes part, and how much the lips. A feeling that drops the jaw makes its
+        # movements wider and leaves them where they are.
+        speech[:, _JAW] *= 1.0 + 0.22 * arousal + _JAW_GAIN * feeling.weights[:, _JAW]
         speech[:, _LIPS] *= (1.0 + 0.12 * arousal)[:, None]
 
         face = feeling.weights * SPEECH_SHARES
         # A rounded mouth can't be spread by a smile at the same time.
         rounding = np.clip(speech[:, _ROUNDING].max(axis=1) / 0.6, 0.0, 1.0)
         face[:, _SPREADING] *= (1.0 - 0.65 * rounding)[:, None]
+        face[:, PARTING] *= 1.0 - nearly[:, None]
 
         beat = beat_curve(clause_s, mouth.beats)
         alive = liveliness(reply_s, self.seed, Temper.of(self.felt.emotion), 1.0 + 0.35 * arousal, 0.7 * beat)
@@ -255,7 +265,7 @@ class _Speaking:
         return brows
 
 
-def _edges(clause_s: Array, duration_s: float) -> Array:
+def _edges(clause_s: Array, duration_s: float, within_s: float) -> Array:
     """1 within a clause, falling to 0 at its edges."""
-    ramp = np.clip(np.minimum(clause_s, duration_s - clause_s) / _EDGE_S, 0.0, 1.0)
+    ramp = np.clip(np.minimum(clause_s, duration_s - clause_s) / within_s, 0.0, 1.0)
     return ramp * ramp * (3.0 - 2.0 * ramp)

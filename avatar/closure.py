@@ -17,10 +17,12 @@ Array = NDArray[np.float64]
 
 LIPS_APART = 0.03
 """The jawOpen that mouthClose makes up for beside the jaw's own: presses the lips upon each other by about 1 mm."""
+APPROACH_S = 0.12
+"""How long a lip takes that a feeling holds up."""
 _RELEASE_S = 0.06
 _JAW = BLENDSHAPE_INDEX["jawOpen"]
 _CLOSE = BLENDSHAPE_INDEX["mouthClose"]
-_PARTING = [
+PARTING = [
     column
     for stem in ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "mouthStretch", "mouthDimple")
     for column in columns_of(stem)
@@ -56,6 +58,23 @@ def closure(articulation: Articulation, times_s: Array, closed: NDArray[np.bool_
     return firmness
 
 
+def approach(articulation: Articulation, times_s: Array) -> Array:
+    """How near the next or the last closure is, shape (times,): 1 while p, b or m is held, 0 from 120 ms away.
+
+    A lip that a feeling holds up comes down in this time: more slowly than lips that speech itself has parted.
+    """
+    near = np.zeros(len(times_s))
+    if len(times_s):
+        part = articulation.near(float(times_s[0]), float(times_s[-1]))
+        lips = np.flatnonzero(part.bilabial)
+        if len(lips):
+            at_s = times_s[:, None]
+            away_s = np.maximum(np.maximum(part.starts_s[lips] - at_s, at_s - part.ends_s[lips]), 0.0)
+            share = np.clip(1.0 - away_s / APPROACH_S, 0.0, 1.0)
+            near = (share * share * (3.0 - 2.0 * share)).max(axis=1)
+    return near
+
+
 def seal_lips(weights: Array, firmness: Array) -> Array:
     """Shut the lips by `firmness` (frames,), whatever else moves the face: returns new weights (frames, 52).
 
@@ -64,7 +83,7 @@ def seal_lips(weights: Array, firmness: Array) -> Array:
     """
     out = weights.copy()
     open_share = 1.0 - firmness[:, None]
-    out[:, _PARTING] *= open_share
+    out[:, PARTING] *= open_share
     out[:, _JAW] *= 1.0 - 0.85 * firmness
     out[:, _CLOSE] = np.maximum(out[:, _CLOSE] * open_share[:, 0], firmness * (out[:, _JAW] + LIPS_APART))
     for column, least in _PRESS.items():

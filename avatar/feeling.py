@@ -31,7 +31,7 @@ ONSET_S: Mapping[str, float] = {
 APEX_S = 3.0
 OFFSET_PER_ONSET = 2.0
 """A face leaves a feeling more slowly than it takes it on."""
-SUSTAINED = 0.85
+SUSTAINED = 0.9
 """Of the apex, for as long as the reply lasts."""
 
 

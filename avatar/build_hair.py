@@ -96,6 +96,7 @@ def grow_hair(style: Style, positions: Floats, normals: Floats, triangles: NDArr
 
 def _layer(style: Style, layer: Layer, skin: _Skin, roots: Vectors, random: np.random.Generator) -> Hair:
     count = len(roots)
+    raised = np.zeros(count)
     if style.parting is not None:
         # Locks beside the parting start on it, or it would gape.
         x, reach = style.parting
@@ -104,6 +105,8 @@ def _layer(style: Style, layer: Layer, skin: _Skin, roots: Vectors, random: np.r
         roots = roots - drawn[:, None] * [1, 0, 0]
         height, up = skin.height(roots)
         roots = roots - height[:, None] * up
+        # Their beginnings show: beneath the skin they would leave a bare strip and end bluntly beside it.
+        raised = 0.035 * (drawn != 0.0)
     _, up = skin.height(roots)
     lengths = style.length(roots) * layer.reach * random.uniform(0.9, 1.06, count)
     settle = random.uniform(*layer.lift, count)
@@ -114,7 +117,7 @@ def _layer(style: Style, layer: Layer, skin: _Skin, roots: Vectors, random: np.r
         near_parting = 0.6 + 0.4 * ramp(np.abs(roots[:, 0] - x) + np.where(roots[:, 1] < 0.5, 2.0, 0.0), 0.05, 0.4)
     stray = random.normal(0, style.stray, (count, 3)) * layer.thinness
     grown = np.zeros(count)
-    at = roots - 0.01 * up
+    at = roots + (raised - 0.01)[:, None] * up
     way = unit(style.flow(roots, roots, grown) + style.rise * up)
     path, ups = [at], [up]
     steps = int(np.ceil(lengths.max() / _STEP))

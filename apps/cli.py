@@ -11,7 +11,7 @@ import typer
 from rapport.apps.evaluate.commands import eval_app
 from rapport.apps.memory import memory_app
 from rapport.apps.render import render
-from rapport.apps.simulate.commands import simulate_app
+from rapport.apps.simulate.commands import evaluate_sessions, simulate_app
 from rapport.persona.errors import RapportError
 
 app = typer.Typer(
@@ -363,6 +363,7 @@ def train_turn_ends(
 
 
 app.command()(render)
+app.command("evaluate-sessions")(evaluate_sessions)
 
 
 def _config(path: Path | None, persona: str | None) -> Any:

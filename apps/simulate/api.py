@@ -26,7 +26,7 @@ def simulate(writers: Writers | None = None, **keys: Any) -> Iterator[SessionRec
         ComponentError: an unknown protocol, or a model that cannot start.
     """
     script = script_of(keys)
-    if writers is None and (script.models.client, script.models.therapist) != ("rules", "rules"):
+    if writers is None and script.models.any:
         from rapport.apps.simulate.models import load_writers
 
         writers = load_writers(script.models.client, script.models.therapist, script.seed)

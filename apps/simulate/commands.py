@@ -49,18 +49,29 @@ def run(
         Literal["audio", "video"] | None,
         typer.Option(help="Perform the sessions with two voices (audio), or two voices and two faces (video)."),
     ] = None,
+    media_sessions: Annotated[
+        int, typer.Option(min=1, help="Perform the first so many sessions of the run; the others keep their words.")
+    ] = 12,
     out: Annotated[Path | None, typer.Option(help="The folder of the run; one that was interrupted goes on.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core by default.")] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Processes of this machine, or a Ray cluster: the same bytes.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster, auto or HOST:PORT; one on this machine by default.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run a script, or what the options say. Without --out, one case is printed."""
-    from rapport.apps.simulate.command_run import run_command
+    from rapport.apps.simulate.command_run import Performed, Way, run_command
 
     given = {
         "protocol": protocol, "cases": cases, "seed": seed, "therapists": tuple(therapist) if therapist else None,
         "sessions": tuple(session) if session else None, "stop": {"exchanges": exchanges} if exchanges else None,
     }  # fmt: skip
-    run_command(script, {key: value for key, value in given.items() if value is not None}, out, workers, json, media)
+    performed = None if media is None else Performed(media, media_sessions)
+    said = {key: value for key, value in given.items() if value is not None}
+    run_command(script, said, out, Way(workers, engine, address), json, performed)
 
 
 @simulate_app.command()
@@ -78,6 +89,33 @@ def play(
 
     given: dict[str, object] = {"protocol": protocol, "seed": seed}
     play_command(script, {k: v for k, v in given.items() if v is not None}, side, session, case, out)
+
+
+def evaluate_sessions(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Runs, .jsonl files, or folders of Thousand Voices of Trauma or DeepDialogue.")
+    ],
+    baseline: Annotated[
+        str | None, typer.Option(help="The therapist whom the others are compared with; the first by default.")
+    ] = None,
+    emotion: Annotated[
+        str | None,
+        typer.Option(help="Read the feelings in all words with this component, e.g. minilm, not as recorded."),
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Intensities by client and phase as JSON, to score trajectories against.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="A chat model that rates sessions too: embedded, langchain:PROVIDER:MODEL.")
+    ] = None,
+    judge_cases: Annotated[int, typer.Option(min=1, help="Clients of each therapist whose sessions it rates.")] = 4,
+    json: Annotated[Path | None, typer.Option("--json", help="Write every figure there.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report there, one page.")] = None,
+) -> None:
+    """Measures of simulated or imported sessions, with intervals; therapists compared."""
+    from rapport.apps.simulate.command_evaluate import evaluate_command
+
+    evaluate_command(sources, baseline, emotion, reference, (judge, judge_cases), json, html)
 
 
 @simulate_app.command()

@@ -2,7 +2,7 @@
 
 Emotional reactions (warmth, concern), interpretations (saying what is understood), explorations (asking into it),
 each 0 (none), 1 (weak), 2 (strong). Rules over words: rough, transparent, and fast. They were written for replies in
-English, and how far they agree with EPITOME's annotators stands in docs/simulations.md.
+English, and how far they agree with EPITOME's annotators stands in docs/simulate.md.
 """
 
 from __future__ import annotations

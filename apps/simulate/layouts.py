@@ -10,6 +10,9 @@ from rapport.apps.simulate.records import SessionRecord, read_sessions
 from rapport.apps.simulate.thousand_voices import is_thousand_voices, read_thousand_voices, write_thousand_voices
 from rapport.persona.errors import InputError, StorageError
 
+SESSIONS = "sessions.jsonl"
+"""The sessions of a run's folder."""
+
 
 def write_layout(layout: str, sessions: Iterable[SessionRecord], out: Path) -> int:
     """Write sessions to a folder, or to a .jsonl file; returns how many. Raises StorageError, InputError."""
@@ -28,19 +31,29 @@ def write_layout(layout: str, sessions: Iterable[SessionRecord], out: Path) -> i
         raise StorageError(f"{out}: cannot be written ({error.strerror})") from None
 
 
+def layout_of(source: Path) -> str:
+    """What a file or a folder holds: "jsonl", "thousand-voices" or "deepdialogue".
+
+    Raises:
+        InputError: there is nothing.
+    """
+    if source.is_file() or (source / SESSIONS).is_file():
+        return "jsonl"
+    if not source.is_dir():
+        raise InputError(f"{source}: there is no such file or folder")
+    return "thousand-voices" if is_thousand_voices(source) else "deepdialogue"
+
+
 def read_any(source: Path) -> Iterator[SessionRecord]:
     """Sessions of a .jsonl file, of a run's folder, or of a folder in one of the published layouts.
 
     Raises:
         InputError: nothing there that is known.
     """
-    if source.is_file():
-        yield from read_sessions(source)
-    elif (source / "sessions.jsonl").is_file():
-        yield from read_sessions(source / "sessions.jsonl")
-    elif not source.is_dir():
-        raise InputError(f"{source}: there is no such file or folder")
-    elif is_thousand_voices(source):
+    layout = layout_of(source)
+    if layout == "jsonl":
+        yield from read_sessions(source if source.is_file() else source / SESSIONS)
+    elif layout == "thousand-voices":
         yield from read_thousand_voices(source)
     else:
         yield from read_deepdialogue(source)

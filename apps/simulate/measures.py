@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rapport.apps.evaluate.metrics import pearson
 from rapport.apps.simulate.acts import ESCONV_STRATEGIES, OARS, OTHER_STRATEGY, THERAPIST_ACTS
 from rapport.apps.simulate.empathy import empathy_of
+from rapport.apps.simulate.feeling import CALM, FEAR
 from rapport.apps.simulate.ratings import find_ratings
 from rapport.apps.simulate.records import SessionRecord, Turn
 from rapport.apps.simulate.words import Said
@@ -26,6 +27,7 @@ MEASURES: Mapping[str, str] = {
     "suds_start": "first rating, 0-100", "suds_peak": "highest rating", "suds_end": "last rating",
     "suds_peak_at": "place of the peak among the ratings, 0-1", "suds_slope": "rating points per 10 minutes",
     "suds_n": "number of ratings", "intensity": "model: mean distress on the benchmark's scale of 1-10",
+    "felt_intensity": "1-10: the client's feelings on the way from calm to fear; the model's, or read from the words",
     "end_distress": "model: distress at the end, 0-100", "trust": "model: trust at the end, 0-1",
     "disclosure": "model: mean disclosure, 0-1", "avoidance": "model: mean avoidance, 0-1",
     "dissociation": "model: highest dissociation, 0-1", "readiness": "model: readiness to change at the end, 0-1",
@@ -140,6 +142,7 @@ def measure(session: SessionRecord) -> dict[str, float]:
     found = dict.fromkeys(MEASURES, math.nan)
     found |= _suds(ratings_of(session))
     found |= _states(client)
+    found["felt_intensity"] = felt_intensity(client)
     found |= _talk(session.turns, therapist, client)
     found |= _acts(therapist, client)
     return found
@@ -197,6 +200,17 @@ def _states(client: Sequence[Turn]) -> dict[str, float]:
         "avoidance": sum(state.avoidance for state in states) / n,
         "dissociation": max(state.dissociation for state in states),
     }
+
+
+def felt_intensity(client: Sequence[Turn]) -> float:
+    """Mean place of a client's feelings between calm (1) and the greatest distress (10), each feeling projected on the
+    line between the two in VAD. NaN where a transcript has no feelings."""
+    vads = np.array([turn.vad for turn in client], np.float64).reshape(-1, 3)
+    if not vads.any():
+        return math.nan
+    way = FEAR - CALM
+    shares = np.clip((vads - CALM) @ way / (way @ way), 0.0, 1.0)
+    return float(1.0 + 9.0 * shares.mean())
 
 
 def _talk(turns: Sequence[Turn], therapist: Sequence[Turn], client: Sequence[Turn]) -> dict[str, float]:

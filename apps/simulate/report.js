@@ -22,6 +22,8 @@
   });
 
   function draw() {
+    const client = session.turns.filter((t) => t.d !== null), therapist = session.turns.filter((t) => t.w === "t");
+    const clients = session.turns.filter((t) => t.w === "c");
     svg.replaceChildren();
     for (const v of [0, 25, 50, 75, 100]) {
       make("line", { x1: L, x2: W - R, y1: suds(v), y2: suds(v), class: "grid" });
@@ -30,24 +32,29 @@
     make("line", { x1: L, x2: W - R, y1: valence(0), y2: valence(0), class: "zero" });
     for (const [v, name] of [[1, "+1"], [0, "0"], [-1, "\u22121"]])
       make("text", { x: L - 8, y: valence(v) + 4, "text-anchor": "end" }, name);
-    const step = session.end > 2400 ? 600 : session.end > 900 ? 300 : 120;
+    // Without times the places are turns.
+    const step = !session.timed ? Math.max(2, 2 * Math.round(session.end / 16)) :
+      session.end > 2400 ? 600 : session.end > 900 ? 300 : 120;
     for (let s = 0; s <= session.end; s += step)
-      make("text", { x: x(s), y: H - 8, "text-anchor": "middle" }, s / 60 + " min");
-    make("text", { x: L + 4, y: T + 10, class: "name" }, "client: distress (SUDS) and ratings told; trust dashed");
-    make("text", { x: L + 4, y: MID + 12, class: "name" }, "valence of both");
-    const client = session.turns.filter((t) => t.d !== null), therapist = session.turns.filter((t) => t.w === "t");
-    const clients = session.turns.filter((t) => t.w === "c");
+      make("text", { x: x(s), y: H - 8, "text-anchor": "middle" }, session.timed ? s / 60 + " min" : "turn " + (s + 1));
+    make("text", { x: L + 4, y: T + 10, class: "name" }, client.length ? "client: distress (SUDS) and ratings told; trust dashed" : "client: ratings told (SUDS)");
+    make("text", { x: L + 4, y: MID + 12, class: "name" }, session.turns.some((t) => t.v !== null) ? "valence of both" : "valence: not read");
     if (client.length) {
       line(client.map((t) => [x(t.e), suds(t.d)]), "#d55e00", 2.4);
       line(client.map((t) => [x(t.e), suds(100 * t.u)]), "#009e73", 1.6, "5 4");
     }
     for (const t of session.turns) if (t.r !== null)
       make("circle", { cx: x(t.e), cy: suds(t.r), r: 4.5, fill: "none", stroke: "#d55e00", "stroke-width": 2 });
-    line(clients.map((t) => [x(t.e), valence(t.v)]), "#d55e00", 2);
-    line(therapist.map((t) => [x(t.e), valence(t.v)]), "#0072b2", 2);
+    if (session.turns.some((t) => t.v !== null)) {
+      line(clients.map((t) => [x(t.e), valence(t.v)]), "#d55e00", 2);
+      line(therapist.map((t) => [x(t.e), valence(t.v)]), "#0072b2", 2);
+    }
     make("line", { id: "cursor", y1: T, y2: H - B, class: "zero" });
     show(0);
   }
+
+  const when = (t) => session.timed
+    ? `${Math.floor(t.s / 60)}:${String(Math.floor(t.s % 60)).padStart(2, "0")}` : `turn ${t.s + 1}`;
 
   function show(i) {
     at = Math.max(0, Math.min(session.turns.length - 1, i));
@@ -58,7 +65,7 @@
       const said = turn.w === who ? turn : other, box = document.getElementById("said-" + who);
       const head = who === "t" ? "Therapist" : "Client";
       box.querySelector("b").textContent = said
-        ? `${head}, ${Math.floor(said.s / 60)}:${String(Math.floor(said.s % 60)).padStart(2, "0")}, ${said.a}` +
+        ? [head, when(said), said.a].filter(Boolean).join(", ") +
           (said.d === null ? "" : `, distress ${said.d.toFixed(0)}, trust ${said.u.toFixed(2)}`) : head;
       box.querySelector("span").textContent = said ? said.x : "";
       box.style.opacity = turn.w === who ? 1 : 0.6;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,18 @@ SAMPLES = 36
 _THERAPIST = re.compile(r'"therapist":"([^"]*)"')
 
 
-def explorer(path: Path) -> str:
-    """The section, with its sessions as JSON for the page's script; empty for a file without sessions."""
-    sessions = list(_samples(path))
+def explorer(source: Path | Iterable[SessionRecord]) -> str:
+    """The section, with its sessions as JSON for the page's script: some of a file, or those that are given. Empty
+    without sessions."""
+    records = _some_of(source) if isinstance(source, Path) else source
+    sessions = [_sample(record) for record in records]
     if not sessions:
         return ""
     options = "".join(f"<option>{escape(s['id'])}</option>" for s in sessions)
     data = json.dumps(sessions, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return (
-        f'<h2>Single sessions</h2><p class="small">{len(sessions)} of the run; all are in sessions.jsonl. Point at the '
-        "drawing, or step with the arrow keys.</p>"
+        f'<h2>Single sessions</h2><p class="small">{len(sessions)} of all. Point at the drawing, or step with the '
+        "arrow keys.</p>"
         f'<div class="live"><select id="pick" aria-label="session">{options}</select><p id="who" class="small"></p>'
         '<svg id="timeline" viewBox="0 0 1000 336" tabindex="0" role="img" aria-label="Both over the session"></svg>'
         f"{legend({'client': '#d55e00', 'therapist': '#0072b2', 'trust': '#009e73'})}"
@@ -38,8 +40,8 @@ def explorer(path: Path) -> str:
     )
 
 
-def _samples(path: Path) -> Iterator[dict[str, Any]]:
-    """The first cases of every therapist, as the page's script reads them."""
+def _some_of(path: Path) -> Iterator[SessionRecord]:
+    """The first cases of every therapist."""
     lines: dict[str, list[str]] = {}
     with path.open(encoding="utf-8") as file:
         for line in file:
@@ -50,25 +52,32 @@ def _samples(path: Path) -> Iterator[dict[str, Any]]:
     each = max(1, SAMPLES // max(1, len(lines)))
     for kept in lines.values():
         for line in kept[:each]:
-            yield _sample(read_line(line, str(path)))
+            yield read_line(line, str(path))
 
 
 def _sample(session: SessionRecord) -> dict[str, Any]:
+    """As the page's script reads it. Turns of a transcript without times stand one after the other."""
+    timed, felt = any(turn.end_s > 0 for turn in session.turns), any(any(turn.vad) for turn in session.turns)
     case = session.profile
-    traits = "" if case is None else ", ".join(f"{name} {value:.2f}" for name, value in case.big_five)
+    # Personality is known of clients that were drawn here alone.
+    traits = "" if case is None or session.seed is None else (
+        "; " + ", ".join(f"{name} {value:.2f}" for name, value in case.big_five)
+    )  # fmt: skip
     about = "" if case is None else (
         f"{case.age}, {case.gender}, {case.occupation}; "
         f"{case.trauma_type if session.protocol == 'pe' else case.problem}; "
-        f"{', '.join(case.exhibited_behaviors)}; {traits}. {session.stopped or session.failed}"
+        f"{', '.join(case.exhibited_behaviors)}{traits}. {session.stopped or session.failed}"
     )  # fmt: skip
     return {
-        "id": f"{session.therapist} therapist, case {session.case + 1}, {session.session} {session.title}",
+        "id": f"{session.therapist}, case {session.case + 1}, {session.session} {session.title}",
         "about": about,
-        "end": max([1.0, *(turn.end_s for turn in session.turns)]),
+        "end": max([1.0, *(turn.end_s for turn in session.turns)]) if timed else max(1, len(session.turns)),
+        "timed": timed,
         "turns": [
-            {"w": turn.who[0], "x": turn.text, "s": turn.start_s, "e": turn.end_s, "v": turn.vad[0],
-             "a": " + ".join(turn.acts) or turn.feeling, "r": turn.rating,
+            {"w": turn.who[0], "x": turn.text, "s": turn.start_s if timed else i, "e": turn.end_s if timed else i + 1,
+             "v": turn.vad[0] if felt else None,
+             "a": " + ".join(turn.acts) or (turn.feeling if felt else ""), "r": turn.rating,
              "d": None if turn.state is None else turn.state.suds, "u": 0 if turn.state is None else turn.state.trust}
-            for turn in session.turns
+            for i, turn in enumerate(session.turns)
         ],
     }  # fmt: skip

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 
 from rapport.apps.simulate.case import draw_case
+from rapport.apps.simulate.engines import EngineName, in_processes, on_ray
+from rapport.apps.simulate.layouts import SESSIONS
 from rapport.apps.simulate.measures import acts_of, measure, ratings_of
 from rapport.apps.simulate.protocols.names import load_protocol
 from rapport.apps.simulate.records import SessionRecord, read_line
 from rapport.apps.simulate.script import SimulationScript
 from rapport.apps.simulate.session import Frame, Guard, Writers, run_case
 from rapport.apps.simulate.therapists import therapist_named
-from rapport.persona.errors import ComponentError, InputError, StorageError
+from rapport.persona.errors import InputError, StorageError
 
-SESSIONS, SCRIPT = "sessions.jsonl", "script.json"
+SCRIPT = "script.json"
 CHUNK = 8
-"""Units that a process gets at a time."""
+"""Units that a worker gets at a time; one where a model writes."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ class Measured:
     """Minute and rating, 0 to 100."""
     acts: tuple[tuple[str, int], ...] = ()
     """How often the therapist did what."""
+    client: str = ""
+    """What the client is called in a file of trajectories; empty: by the case's number."""
 
 
 Progress = Callable[[int, int], None]
@@ -82,12 +83,15 @@ def shipped_guard() -> Guard:
 
 
 def run(
-    script: SimulationScript, folder: Path, workers: int | None = None, progress: Progress | None = None
-) -> list[Measured]:
+    script: SimulationScript, folder: Path, workers: int | None = None, progress: Progress | None = None,
+    engine: EngineName = "local", address: str | None = None,
+) -> list[Measured]:  # fmt: skip
     """Run a script into `folder`, or go on with what is there; returns the measures of every session.
 
     Args:
-        workers: processes; None takes one per core, and one where a model writes.
+        workers: None takes one per core, and on this machine one where a model writes.
+        engine: "local" processes, or "ray": a Ray cluster.
+        address: of a running Ray cluster; None starts one on this machine.
 
     Raises:
         InputError: the folder holds another run.
@@ -96,11 +100,10 @@ def run(
     """
     units = units_of(script)
     done, measured = _resumed(script, folder, units)
-    models = (script.models.client, script.models.therapist) != ("rules", "rules")
-    workers = workers or (1 if models else max(1, os.cpu_count() or 1))
     try:
         with (folder / SESSIONS).open("ab") as out:
-            for n, (text, figures) in enumerate(_computed(script, units[done:], workers), done + 1):
+            computed = _computed(script, units[done:], workers, engine, address)
+            for n, (text, figures) in enumerate(computed, done + 1):
                 out.write(text)
                 measured.extend(figures)
                 if progress is not None:
@@ -131,8 +134,10 @@ def measured_of(session: SessionRecord) -> Measured:
     )
 
 
-def compute(script: SimulationScript, units: Sequence[Unit], writers: Writers | None = None) -> list[Computed]:
-    """Lines and measures of some units; what a process, or a cluster's worker, is asked for."""
+def compute(script: SimulationScript, units: Sequence[Unit]) -> list[Computed]:
+    """Lines and measures of some units; what a worker is asked for."""
+    models = script.models
+    writers = _writers(models.client, models.therapist, script.seed) if models.any else None
     computed: list[Computed] = []
     for unit in units:
         sessions = run_unit(script, unit, writers)
@@ -141,41 +146,26 @@ def compute(script: SimulationScript, units: Sequence[Unit], writers: Writers | 
     return computed
 
 
-def _computed(script: SimulationScript, units: Sequence[Unit], workers: int) -> Iterator[Computed]:
-    if (script.models.client, script.models.therapist) != ("rules", "rules"):
-        from rapport.apps.simulate.models import load_writers
+@lru_cache(maxsize=1)
+def _writers(client: str, therapist: str, seed: int) -> Writers:
+    """A worker loads its models once."""
+    from rapport.apps.simulate.models import load_writers
 
-        writers = load_writers(script.models.client, script.models.therapist, script.seed)
-        for unit in units:
-            yield from compute(script, [unit], writers)
-        return
-    chunks = [units[i : i + CHUNK] for i in range(0, len(units), CHUNK)]
-    if workers == 1 or len(chunks) < 2:
-        for chunk in chunks:
-            yield from compute(script, chunk)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[list[Computed]]] = deque()
-        try:
-            yield from _in_order(pool, script, chunks, waiting, workers)
-        except BrokenProcessPool:
-            raise ComponentError("a process of the run died; run the same command again, it goes on there") from None
-        finally:
-            for future in waiting:
-                future.cancel()
+    return load_writers(client, therapist, seed)
 
 
-def _in_order(
-    pool: ProcessPoolExecutor, script: SimulationScript, chunks: Iterable[Sequence[Unit]],
-    waiting: deque[Future[list[Computed]]], workers: int,
-) -> Iterator[Computed]:  # fmt: skip
-    """Results in the order of the chunks, with a few chunks ahead, so that memory stays small."""
-    for chunk in chunks:
-        waiting.append(pool.submit(compute, script, chunk))
-        if len(waiting) > 3 * workers:
-            yield from waiting.popleft().result()
-    while waiting:
-        yield from waiting.popleft().result()
+def _computed(
+    script: SimulationScript, units: Sequence[Unit], workers: int | None, engine: EngineName, address: str | None
+) -> Iterator[Computed]:
+    size = 1 if script.models.any else CHUNK
+    chunks = [units[i : i + size] for i in range(0, len(units), size)]
+    if engine == "ray" and chunks:
+        results = on_ray(partial(compute, script), chunks, workers, address)
+    else:
+        workers = workers or (1 if script.models.any else max(1, os.cpu_count() or 1))
+        results = in_processes(partial(compute, script), chunks, workers)
+    for computed in results:
+        yield from computed
 
 
 def _resumed(script: SimulationScript, folder: Path, units: Sequence[Unit]) -> tuple[int, list[Measured]]:

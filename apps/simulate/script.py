@@ -40,6 +40,11 @@ class Models(_Part):
     client: str = "rules"
     therapist: str = "rules"
 
+    @property
+    def any(self) -> bool:
+        """Whether a model writes anything."""
+        return (self.client, self.therapist) != ("rules", "rules")
+
 
 class StopRules(_Part):
     """Rules that end a session before its protocol does."""

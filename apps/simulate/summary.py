@@ -1,38 +1,41 @@
 """What a run says: means with intervals, therapists compared in pairs, and the model beside what is published.
 
-Intervals are percentile bootstrap over cases (Efron 1979), 95 %. Two therapists meet the same cases with the same
-luck, so their difference is taken case by case.
+Intervals are those of `intervals.py`, over cases. In a run two therapists meet the same cases with the same luck, so
+their difference is taken case by case.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rapport.apps.simulate.acts import STRATEGIES
-from rapport.apps.simulate.case import CaseProfile, draw_case, published_odds
+from rapport.apps.simulate.case import CaseProfile, Odds, draw_case, published_odds
+from rapport.apps.simulate.comparison import compared, paired
+from rapport.apps.simulate.intervals import ends_of, resampled_means
 from rapport.apps.simulate.measures import MEASURES, strategies_in
 from rapport.apps.simulate.records import NOTICE
 from rapport.apps.simulate.runner import Measured
 from rapport.apps.simulate.script import SimulationScript
 from rapport.apps.simulate.trajectory import BENCHMARK_ORDER, EXPECTED_SHAPE, PUBLISHED, TrajectoryScore, score
-
-Floats = NDArray[np.float64]
-RESAMPLES = 1000
-SEED = 0
+from rapport.persona.errors import InputError
 
 SUDS_PUBLISHED = {"suds_start": 62.3, "suds_peak": 89.7, "suds_peak_at": 0.41, "suds_end": 53.8, "suds_n": 5.6}
 """Imaginal exposure (P10) over the released files of Thousand Voices of Trauma, parsed from 484 transcripts."""
 TURNS_PUBLISHED = {"P5": 20.6, "P6": 33.3, "P7": 29.5, "P8": 30.9, "P10": 63.9, "P11": 24.6}
 COMPARED = (
     "suds_end", "suds_peak", "end_distress", "trust", "disclosure", "avoidance", "fear", "readiness", "change_talk",
-    "empathy", "repetition", "agreement",
+    "empathy", "repetition", "agreement", "felt_intensity", "talk_ratio", "questions", "reflections", "deep_breath",
+    "lexical_rapport", "affective_rapport",
 )  # fmt: skip
+"""What is shown of a comparison; the summary has all measures."""
+SWITCH_PUBLISHED = {"synthetic": 0.98, "real": 0.99}
+"""Turns whose speaker differs from the one before, in generated and in real therapy (arXiv 2504.21800)."""
 
 EXPECTED_OF_TRAITS = (
     ("neuroticism", "suds_peak", "+", "negative emotion is stronger (Larsen & Ketelaar 1991)"),
@@ -45,56 +48,92 @@ EXPECTED_OF_TRAITS = (
 table shows that it was, and how strongly; it is no evidence about people."""
 
 
+@dataclass(frozen=True)
+class Study:
+    """What a summary needs to know beside the measures."""
+
+    about: Mapping[str, Any]
+    """What was simulated or read, as the summary begins."""
+    protocols: frozenset[str]
+    cases: Mapping[int, CaseProfile]
+    """Who the cases are, as far as it is known."""
+    odds: Odds = "released"
+    traits: bool = True
+    """Whether the cases' personalities are known."""
+    baseline: str = ""
+    """The therapist whom the others are compared with; the first one by default."""
+    reference: Mapping[str, Sequence[float]] | None = None
+    """Trajectories by client to compare with, beside the shape of our own."""
+
+
 def summarise(measured: Sequence[Measured], script: SimulationScript) -> dict[str, Any]:
+    """The summary of a run."""
+    cases = {i: draw_case(i, script.seed, script.odds, script.profile) for i in range(script.cases)}
+    about = {"script": script.model_dump(mode="json")}
+    return summary_of(measured, Study(about, frozenset({script.protocol}), cases, script.odds))
+
+
+def summary_of(measured: Sequence[Measured], study: Study) -> dict[str, Any]:
     """Everything as JSON has it; what is not defined is None."""
-    therapists = list(dict.fromkeys(m.therapist for m in measured))
-    groups = {
-        (t, s): [m for m in measured if m.therapist == t and m.session == s]
-        for t in therapists
-        for s in dict.fromkeys(m.session for m in measured)
-    }
-    first = therapists[0] if therapists else ""
-    cases = [draw_case(i, script.seed, script.odds, script.profile) for i in range(script.cases)]
+    groups: dict[str, dict[str, list[Measured]]] = {}
+    for m in measured:
+        groups.setdefault(m.therapist, {}).setdefault(m.session, []).append(m)
+    first = study.baseline or next(iter(groups), "")
     summary: dict[str, Any] = {
         "notice": NOTICE,
-        "script": script.model_dump(mode="json"),
+        **study.about,
+        "baseline": first,
         "sessions": len(measured),
         "stopped": dict(Counter(m.stopped for m in measured if m.stopped)),
         "failed": sum(bool(m.failed) for m in measured),
         "measures": MEASURES,
-        "therapists": {
-            t: {s: described(groups[t, s]) for s in dict.fromkeys(m.session for m in measured if m.therapist == t)}
-            for t in therapists
-        },
-        "acts": {
-            t: {s: done(groups[t, s]) for s in dict.fromkeys(m.session for m in measured if m.therapist == t)}
-            for t in therapists
-        },
-        "comparisons": [
-            {"session": s, "of": first, "with": t, "measures": compared(groups[first, s], groups[t, s])}
-            for t in therapists[1:]
-            for s in dict.fromkeys(m.session for m in measured)
-        ],
-        "cases": marginals(cases, script),
-        "personality": personality([m for m in measured if m.therapist == first], cases),
+        "therapists": {t: {s: described(ms) for s, ms in by.items()} for t, by in groups.items()},
+        "acts": {t: {s: done(ms) for s, ms in by.items()} for t, by in groups.items()},
+        "comparisons": comparisons(groups, first),
+        "cases": marginals(study.cases.values(), study.odds),
+        "personality": personality([m for m in measured if m.therapist == first], study.cases) if study.traits else [],
     }
-    if script.protocol == "pe" and first:
-        summary["published"] = _beside_published(summary["therapists"][first])
-        if trajectories := trajectories_of([m for m in measured if m.therapist == first]):
-            summary["trajectory"] = _trajectory(trajectories)
+    if "pe" in study.protocols and groups:
+        summary["published"] = {t: _beside_published(found) for t, found in summary["therapists"].items()}
+        if rows := trajectory_rows(groups, first, study.reference):
+            summary["trajectory"] = {
+                "order": BENCHMARK_ORDER,
+                "expected_shape": EXPECTED_SHAPE,
+                "rows": rows,
+                "note": "Simulated clients or transcripts against a shape of ours or a file of yours; not the task "
+                "of the published models below.",
+                "published_models": {
+                    name: dict(zip(("pearson", "dtw", "rmse", "s_abs"), row, strict=True))
+                    for name, row in PUBLISHED.items()
+                },
+            }
     return plain(summary)
 
 
-def described(measured: Sequence[Measured]) -> dict[str, dict[str, float]]:
+def comparisons(
+    groups: Mapping[str, Mapping[str, Sequence[Measured]]], first: str, names: Iterable[str] = MEASURES
+) -> list[dict[str, Any]]:
+    """The first therapist against each other one, in every session that both have."""
+    return [
+        {"session": s, "of": first, "with": t, "paired": paired(ours, groups[t][s]),
+         "measures": compared(ours, groups[t][s], names)}
+        for t in groups
+        if t != first
+        for s, ours in groups.get(first, {}).items()
+        if s in groups[t]
+    ]  # fmt: skip
+
+
+def described(measured: Sequence[Measured], names: Iterable[str] = MEASURES) -> dict[str, dict[str, float]]:
     """Mean, 95 % interval, standard deviation and count of every measure that any of the sessions has."""
-    names = list(MEASURES)
-    values = np.array([[m.figures[name] for name in names] for m in measured], np.float64)
-    means = resampled_means(values)
+    of = list(names)
+    values = np.array([[m.figures[name] for name in of] for m in measured], np.float64)
+    ends = ends_of(resampled_means(values))
     found: dict[str, dict[str, float]] = {}
-    for k, name in enumerate(names):
+    for k, name in enumerate(of):
         column = values[np.isfinite(values[:, k]), k]
         if len(column):
-            low, high = np.nanquantile(means[:, k], [0.025, 0.975])
+            low, high = ends[:, k]
             sd = float(column.std(ddof=1)) if len(column) > 1 else math.nan
             found[name] = {"mean": float(column.mean()), "low": float(low), "high": float(high), "sd": sd,
                            "n": len(column)}  # fmt: skip
@@ -115,7 +154,7 @@ def done(measured: Sequence[Measured]) -> dict[str, dict[str, Any]]:
         return {"counts": {}, "strategies": {}}
     counts = np.array(rows, np.float64)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    bounds = np.quantile(resampled_means(shares), [0.025, 0.975], axis=0)
+    bounds = ends_of(resampled_means(shares))
     return {
         "counts": dict(acts.most_common()),
         "strategies": {
@@ -126,49 +165,12 @@ def done(measured: Sequence[Measured]) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def resampled_means(values: Floats) -> Floats:
-    """Means of bootstrap samples of rows (n, k) as (1000, k); values that are NaN do not count."""
-    rng = np.random.default_rng(SEED)
-    n = len(values)
-    weights = rng.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES).astype(np.float64)
-    defined = np.isfinite(values)
-    counts = weights @ defined
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(counts > 0, (weights @ np.where(defined, values, 0.0)) / counts, np.nan)
-
-
-def compared(ours: Sequence[Measured], theirs: Sequence[Measured]) -> dict[str, dict[str, Any]]:
-    """Of each measure: the mean difference (ours - theirs) over the same cases, its interval, Cohen's d, and whether
-    the intervals of the two means lie apart."""
-    by_case = {m.case: m for m in theirs}
-    pairs = [(m, by_case[m.case]) for m in ours if m.case in by_case]
-    found: dict[str, dict[str, Any]] = {}
-    for name in COMPARED:
-        both = np.array([(a.figures[name], b.figures[name]) for a, b in pairs], np.float64).reshape(-1, 2)
-        both = both[np.isfinite(both).all(axis=1)]
-        if len(both) < 2:
-            continue
-        difference = both[:, :1] - both[:, 1:]
-        means = resampled_means(np.hstack([both, difference]))
-        bounds = np.quantile(means, [0.025, 0.975], axis=0)
-        pooled = math.sqrt(both.var(axis=0, ddof=1).mean())
-        found[name] = {
-            "n": len(both),
-            "mean": float(both[:, 0].mean()),
-            "other": float(both[:, 1].mean()),
-            "difference": float(difference.mean()),
-            "low": float(bounds[0, 2]),
-            "high": float(bounds[1, 2]),
-            "d": float(difference.mean() / pooled) if pooled > 1e-12 else math.nan,
-            "apart": bool(bounds[0, 0] > bounds[1, 1] or bounds[1, 0] < bounds[0, 1]),
-        }
-    return found
-
-
-def marginals(cases: Sequence[CaseProfile], script: SimulationScript) -> dict[str, dict[str, dict[str, float]]]:
-    """Shares of each category in percent, ours beside the published ones."""
+def marginals(cases: Collection[CaseProfile], odds: Odds) -> dict[str, dict[str, dict[str, float]]]:
+    """Shares of each category in percent, these cases' beside the published ones; empty without cases."""
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for field, published in published_odds(script.odds).items():
+    if not cases:
+        return found
+    for field, published in published_odds(odds).items():
         values: Iterable[str] = (
             (b for case in cases for b in case.exhibited_behaviors)
             if field == "exhibited_behaviors"
@@ -181,13 +183,13 @@ def marginals(cases: Sequence[CaseProfile], script: SimulationScript) -> dict[st
     return found
 
 
-def personality(measured: Sequence[Measured], cases: Sequence[CaseProfile]) -> list[dict[str, Any]]:
+def personality(measured: Sequence[Measured], cases: Mapping[int, CaseProfile]) -> list[dict[str, Any]]:
     """Effect of traits on measures: Cohen's d of the upper against the lower third of cases, and Pearson's r."""
     rows: list[dict[str, Any]] = []
     for trait, name, direction, source in EXPECTED_OF_TRAITS:
         by_case: dict[int, list[float]] = {}
         for m in measured:
-            if math.isfinite(m.figures[name]):
+            if m.case in cases and math.isfinite(m.figures[name]):
                 by_case.setdefault(m.case, []).append(m.figures[name])
         pairs = np.array(
             [(getattr(cases[i].big_five, trait), sum(v) / len(v)) for i, v in by_case.items()], np.float64
@@ -205,35 +207,49 @@ def personality(measured: Sequence[Measured], cases: Sequence[CaseProfile]) -> l
     return rows
 
 
-def trajectories_of(measured: Sequence[Measured]) -> dict[str, tuple[float, ...]]:
-    """Intensities 1-10 in the benchmark's order, by case; only cases with all six."""
+def trajectories_of(
+    sessions: Mapping[str, Sequence[Measured]], name: str = "intensity"
+) -> dict[str, tuple[float, ...]]:  # fmt: skip
+    """Intensities 1-10 in the benchmark's order, by client; only clients with all six phases."""
     by_case: dict[int, dict[str, float]] = {}
-    for m in measured:
-        by_case.setdefault(m.case, {})[m.session] = m.figures["intensity"]
+    clients: dict[int, str] = {}
+    for phase in BENCHMARK_ORDER:
+        for m in sessions.get(phase, ()):
+            by_case.setdefault(m.case, {})[phase] = m.figures.get(name, math.nan)
+            clients[m.case] = m.client or str(m.case + 1)
     return {
-        str(case + 1): tuple(phases[phase] for phase in BENCHMARK_ORDER)
+        clients[case]: tuple(phases[phase] for phase in BENCHMARK_ORDER)
         for case, phases in by_case.items()
         if all(math.isfinite(phases.get(phase, math.nan)) for phase in BENCHMARK_ORDER)
     }
 
 
-def _trajectory(trajectories: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    ours = score(trajectories, dict.fromkeys(trajectories, EXPECTED_SHAPE))
-    return {
-        "order": BENCHMARK_ORDER,
-        "mean": np.mean(list(trajectories.values()), axis=0).tolist(),
-        "against_expected_shape": score_row(ours),
-        "expected_shape": EXPECTED_SHAPE,
-        "note": "Simulated clients against a shape of ours; not the task of the published models below.",
-        "published_models": {
-            name: dict(zip(("pearson", "dtw", "rmse", "s_abs"), row, strict=True)) for name, row in PUBLISHED.items()
-        },
-    }
+def trajectory_rows(
+    groups: Mapping[str, Mapping[str, Sequence[Measured]]], first: str, reference: Mapping[str, Sequence[float]] | None
+) -> list[dict[str, Any]]:
+    """Scores of every therapist's clients: by the client's state where there is one, else by feelings in the words."""
+    found = {t: (name, them) for t, by in groups.items() for name in ("felt_intensity", "intensity")
+             if (them := trajectories_of(by, name))}  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    references = {"expected shape": None} if reference is None else {"expected shape": None, "reference": reference}
+    for against, theirs in references.items():
+        scores: dict[str, TrajectoryScore] = {}
+        for t, (name, ours) in found.items():
+            other = dict.fromkeys(ours, EXPECTED_SHAPE) if theirs is None else theirs
+            if not ours.keys() & other.keys():
+                known = ", ".join(list(ours)[:3])
+                raise InputError(f"the reference has none of the clients of {t}, who are called {known} and so on")
+            scores[t] = score(ours, other)
+            ratios = scores[t].ratios(scores[first]) if first in scores and t != first else None
+            rows.append({"therapist": t, "of": name, "against": against, "mean": np.mean(list(ours.values()), axis=0)
+                         .tolist(), **score_row(scores[t]), "ratios_to_baseline": ratios})  # fmt: skip
+    return rows
 
 
-def score_row(found: TrajectoryScore) -> dict[str, float]:
+def score_row(found: TrajectoryScore) -> dict[str, Any]:
     """A score as JSON has it."""
-    return {"n": found.n, "pearson": found.pearson, "dtw": found.dtw, "rmse": found.rmse, "s_abs": found.s_abs}
+    figures = {"pearson": found.pearson, "dtw": found.dtw, "rmse": found.rmse, "s_abs": found.s_abs}
+    return {"n": found.n, **figures, "intervals": dict(found.intervals)}
 
 
 def _beside_published(described_sessions: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
@@ -247,6 +263,10 @@ def _beside_published(described_sessions: Mapping[str, Mapping[str, Mapping[str,
         "turns": {
             session: {"published": value, "simulated": described_sessions.get(session, {}).get("turns", {}).get("mean")}
             for session, value in TURNS_PUBLISHED.items()
+        },
+        "switch_ratio": {
+            **SWITCH_PUBLISHED,
+            "here": {key: found.get("switch_ratio", {}).get("mean") for key, found in described_sessions.items()},
         },
     }  # fmt: skip
 

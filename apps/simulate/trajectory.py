@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapport.apps.evaluate.metrics import pearson
+from rapport.apps.simulate.intervals import ends_of, resampled_means
 from rapport.apps.simulate.records import read_json
 from rapport.persona.errors import InputError
 
@@ -52,6 +53,8 @@ class TrajectoryScore:
     """Clients with a constant trajectory have none and do not count here."""
     dtw: float
     rmse: float
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    """95 % bootstrap intervals over clients of the three means and of `s_abs`."""
 
     @property
     def s_abs(self) -> float:
@@ -68,8 +71,12 @@ class TrajectoryScore:
 
 def s_abs(correlation: float, dtw_distance: float, rmse_distance: float) -> float:
     """The benchmark's score of three means."""
-    parts = (min(1.0, max(0.0, correlation)), 1.0 - rmse_distance / 9.0, 1.0 - dtw_distance / 5.0)
-    return sum(parts) / 3.0
+    return float(_s_abs(np.array([[correlation, dtw_distance, rmse_distance]]))[0])
+
+
+def _s_abs(means: Floats) -> Floats:
+    """Of rows of the three means (n, 3), as (n,)."""
+    return (np.clip(means[:, 0], 0.0, 1.0) + (1.0 - means[:, 2] / 9.0) + (1.0 - means[:, 1] / 5.0)) / 3.0
 
 
 def dtw(a: Sequence[float], b: Sequence[float]) -> float:
@@ -105,14 +112,20 @@ def score(given: Mapping[str, Sequence[float]], reference: Mapping[str, Sequence
     if not clients:
         raise InputError("the two files of trajectories have no client in common")
     pairs = [(given[client], reference[client]) for client in clients]
-    distances = [rmse(a, b) for a, b in pairs]
-    correlations = [pearson(np.array(a, np.float64), np.array(b, np.float64)) for a, b in pairs]
-    defined = [r for r in correlations if not math.isnan(r)]
+    rows = np.array(
+        [(pearson(np.array(a, np.float64), np.array(b, np.float64)), dtw(a, b), rmse(a, b)) for a, b in pairs],
+        np.float64,
+    )
+    samples = resampled_means(rows)
+    ends = ends_of(np.column_stack([samples, _s_abs(samples)]))
+    names = ("pearson", "dtw", "rmse", "s_abs")
+    correlations = rows[np.isfinite(rows[:, 0]), 0]
     return TrajectoryScore(
         len(pairs),
-        float(np.mean(defined)) if defined else math.nan,
-        float(np.mean([dtw(a, b) for a, b in pairs])),
-        float(np.mean(distances)),
+        float(correlations.mean()) if len(correlations) else math.nan,
+        float(rows[:, 1].mean()),
+        float(rows[:, 2].mean()),
+        {name: (float(ends[0, k]), float(ends[1, k])) for k, name in enumerate(names)},
     )
 
 

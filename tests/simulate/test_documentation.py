@@ -1,4 +1,4 @@
-"""docs/simulations.md: its commands run, its scripts are valid, and its Python runs."""
+"""docs/simulate.md: its commands run, its scripts are valid, and its Python runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rapport.apps.simulate.media import Studio
 from rapport.apps.simulate.script import SimulationScript, script_of
 from rapport.apps.simulate.therapists import THERAPISTS
 
-TEXT = (Path(__file__).parents[2] / "docs" / "simulations.md").read_text("utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -54,7 +54,7 @@ def test_the_script_that_is_shown_is_valid() -> None:
 @pytest.mark.parametrize("code", blocks("python"))
 def test_the_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "simulations.md", "exec"), {"__name__": "__main__"})
+    exec(compile(code, "simulate.md", "exec"), {"__name__": "__main__"})
 
 
 def test_every_key_and_every_therapist_is_told_of() -> None:

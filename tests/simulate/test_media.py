@@ -20,7 +20,8 @@ from rapport.agent.testing import FakeAnimator, FakeEmotion, FakeRecognizer, Fak
 from rapport.apps import cli
 from rapport.apps.simulate import media
 from rapport.apps.simulate.api import simulate
-from rapport.apps.simulate.command_run import media_to, run_to
+from rapport.apps.simulate.command_media import expected_s, media_to, spelled
+from rapport.apps.simulate.command_run import Way, run_to
 from rapport.apps.simulate.layouts import read_any
 from rapport.apps.simulate.media import Media, Studio, make_media
 from rapport.apps.simulate.media_cast import PEOPLE, cast
@@ -335,11 +336,33 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(session: SessionRec
 
 def test_a_runs_folder_gets_media_of_every_session(tmp_path: Path) -> None:
     script = script_of({"protocol": "free", "cases": 2, "therapists": ["true", "absent"], "stop": {"exchanges": 1}})
-    run_to(script, tmp_path, 1)
-    found = media_to(tmp_path, fake_studio("audio"))
+    run_to(script, tmp_path, Way(1))
+    found = media_to(tmp_path, fake_studio("audio"), 9)
     assert len({one.path for one in found}) == 4 and all(one.path.exists() for one in found)
     assert {one.path.relative_to(tmp_path).parts[0] for one in found} == {"media"}
-    assert media_to(tmp_path, fake_studio("audio")) == []
+    assert media_to(tmp_path, fake_studio("audio"), 9) == []
+
+
+def test_of_many_sessions_the_first_are_performed_and_the_rest_is_estimated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_to(script_of({"protocol": "free", "cases": 5, "stop": {"exchanges": 1}}), tmp_path, Way(1))
+    found = media_to(tmp_path, fake_studio("audio"), 2, quiet=False)
+    assert [one.path.name.split("_")[1] for one in found] == ["1", "2"]
+    told = " ".join(capsys.readouterr().err.split())
+    assert "first 2 of 5 sessions" in told and "--media-sessions 5 performs all" in told
+    assert "2 of 5 sessions performed" in told and "left" in told
+    assert len(media_to(tmp_path, fake_studio("audio"), 5)) == 3
+
+
+def test_a_sessions_sound_is_estimated_from_its_words(session: SessionRecord) -> None:
+    words = sum(len(turn.text.split()) for turn in session.turns)
+    assert words / 3.0 < expected_s(session) < words / 1.5
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(40, "40 s"), (720, "12 min"), (12000, "3 h 20 min")])
+def test_durations_are_spelled_as_people_say_them(seconds: float, told: str) -> None:
+    assert spelled(seconds) == told
 
 
 # ---------------------------------------------------------------------------------------------------------- commands

@@ -6,14 +6,15 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rapport.apps.simulate.acts import STRATEGIES
-from rapport.apps.simulate.command_run import run_to
-from rapport.apps.simulate.records import SessionRecord, Turn
+from rapport.apps.simulate.command_run import Way, run_to
+from rapport.apps.simulate.records import SessionRecord, Turn, read_sessions
 from rapport.apps.simulate.script import script_of
 
 CHROMIUM = next(
@@ -24,7 +25,7 @@ CHROMIUM = next(
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    run_to(script_of({"cases": 4, "seed": 3, "therapists": ["true", "pushing"]}), folder, workers=1)
+    run_to(script_of({"cases": 4, "seed": 3, "therapists": ["true", "pushing"]}), folder, Way(1))
     return folder / "report.html"
 
 
@@ -126,3 +127,24 @@ def test_single_sessions_can_be_chosen(opened: Opened) -> None:
     tab.select_option("#pick", index=len(options) - 1)
     words = tab.evaluate("() => document.querySelectorAll('#transcript p').length")
     assert words > 10
+
+
+@pytest.mark.browser
+def test_the_report_of_3000_sessions_opens_within_three_seconds(page: Path, opened: Opened, tmp_path: Path) -> None:
+    from rapport.apps.simulate.report import report_html
+    from rapport.apps.simulate.runner import SESSIONS, measured_of
+    from rapport.apps.simulate.summary import summarise
+
+    script = script_of({"cases": 500, "seed": 3})
+    few = [measured_of(s) for s in read_sessions(page.with_name(SESSIONS)) if s.therapist == "true"]
+    many = [replace(m, case=m.case + 4 * k) for k in range(125) for m in few]
+    assert len(many) == 3000
+    path = tmp_path / "report.html"
+    path.write_text(report_html(summarise(many, script), many, page.with_name(SESSIONS)))
+    assert path.stat().st_size < 8_000_000
+    tab = opened.tab.context.browser.new_page()
+    tab.goto(path.as_uri(), wait_until="load")
+    tab.wait_for_selector("#timeline polyline", state="attached")
+    # From the request to the last script: everything that the page draws by itself is drawn.
+    assert tab.evaluate("() => performance.getEntriesByType('navigation')[0].loadEventEnd") <= 3000
+    tab.close()

@@ -10,11 +10,13 @@ import pytest
 
 from rapport.apps import cli
 from rapport.apps.simulate import runner
-from rapport.apps.simulate.command_run import run_to
+from rapport.apps.simulate.command_run import Way, run_to
+from rapport.apps.simulate.comparison import compared
+from rapport.apps.simulate.intervals import resampled_means
 from rapport.apps.simulate.records import NOTICE, read_sessions
 from rapport.apps.simulate.runner import SESSIONS, run, units_of
 from rapport.apps.simulate.script import SimulationScript, read_script, script_of
-from rapport.apps.simulate.summary import compared, described, resampled_means
+from rapport.apps.simulate.summary import described
 from rapport.persona.errors import ComponentError, InputError, StorageError
 
 SMALL = {"protocol": "supportive", "cases": 12, "seed": 5, "therapists": ["true", "absent"]}
@@ -91,13 +93,13 @@ def test_a_full_disk_ends_in_one_clear_line(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_summary_has_intervals_comparisons_and_the_notice(tmp_path: Path) -> None:
-    summary = run_to(script_of({"cases": 6, "seed": 2, "therapists": ["true", "breathless"]}), tmp_path, workers=1)
+    summary = run_to(script_of({"cases": 6, "seed": 2, "therapists": ["true", "breathless"]}), tmp_path, Way(1))
     assert summary == json.loads((tmp_path / "summary.json").read_text())
     assert summary["notice"] == NOTICE and summary["sessions"] == 72
     end = summary["therapists"]["true"]["P10"]["suds_end"]
     assert end["low"] <= end["mean"] <= end["high"] and end["n"] == 6
     assert {row["with"] for row in summary["comparisons"]} == {"breathless"}
-    assert summary["published"]["suds_in_imaginal_exposure"]["suds_peak"]["published"] == 89.7
+    assert summary["published"]["true"]["suds_in_imaginal_exposure"]["suds_peak"]["published"] == 89.7
     assert "not the task" in summary["trajectory"]["note"]
     assert NOTICE in (tmp_path / "report.html").read_text()
 

@@ -1,8 +1,8 @@
 """The guard: reads what a person said before any model is asked, by rules first and then by the classifier.
 
-Rules see words, the classifier sees sentences. A rule that found a crisis is believed. Otherwise the level follows the
-classifier's probabilities, with thresholds that are lower where a rule found a concern; texts that took no part in
-training set them (see model/MODEL_CARD.md).
+Rules see words, the classifier sees sentences. The level follows the classifier's probabilities, with thresholds that
+are the lower the graver what a rule found: a crisis of theirs is overruled only where the classifier holds it for
+quite improbable. Texts that took no part in training set them (see model/MODEL_CARD.md).
 """
 
 from __future__ import annotations

@@ -31,6 +31,8 @@ from rapport.apps.train.safety_phrases import apart, hurried, phrases
 from rapport.memory.embedding import wordpiece
 from rapport.persona.errors import ComponentError, InputError
 
+BLIND_FILE = "safety_fresh.jsonl"
+"""Cases beside the others, by an author who saw none of what is learned; they are only scored."""
 FOLDS = 6
 EPOCHS = 3
 CALM_PER_CORPUS = 220
@@ -44,9 +46,15 @@ HURRIED = 0.3
 CALM_WEIGHT, FIGURATIVE_WEIGHT, HURRIED_WEIGHT = 0.3, 0.5, 0.5
 """Of their losses, against a case or phrase."""
 MOST_FALSE_ALARMS = 0.02
-"""Share of harmless texts of each source that thresholds may let become an alarm; some everyday talk is in earnest."""
+"""Share of harmless texts of each source that may become an alarm at no cost; some everyday talk is in earnest."""
+_GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
+_OVERRULED = (0.02, 0.05, 0.1)
+"""Probabilities that are tried as thresholds, and those below which a rule's crisis may be overruled."""
+_COST_BEYOND = 2.0
+"""Crises that have to be found more, per hundred, for each alarm beyond the bound per hundred harmless texts."""
 _FEWEST_TO_BOUND = 30
 """Of a source with fewer harmless texts the share says too little."""
+_SOURCES = ("fresh", "goemotions", "empatheticdialogues", "epitome", "dailydialog")
 
 
 def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: int = 1) -> None:
@@ -67,9 +75,11 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     held_out = [case for case in written if case.part not in ("train", "dev")]
     if not seen or not held_out:
         raise InputError(f'{cases}: wants cases with "part" train or dev, and others to be judged on')
+    blind = cases.with_name(BLIND_FILE)
+    fresh = [replace(case, case="fresh") for case in read_cases(blind)] if blind.is_file() else []
     strangers = labelled(data)
     corpora = {name: sample(texts, JUDGED_PER_CORPUS, seed) for name, texts in everyday(data).items()}
-    told = seen + apart(phrases(seed=seed), held_out) + [case for case in strangers if case.part == "seen"]
+    told = seen + apart(phrases(seed=seed), held_out + fresh) + [case for case in strangers if case.part == "seen"]
     calm = [Case(text, Level.NONE) for learned, _ in corpora.values() for text in learned[:CALM_PER_CORPUS]]
     taught, lessons = lessons_of(told, calm, figurative(data, FIGURATIVE, seed), seed)
     console.print(f"{len(taught)} texts to learn from, of which {len(told)} written or labelled for it")
@@ -103,16 +113,18 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     judgements = [read(case.text) for case in judged]
     thresholds = choose(judged, judgements)
     config["thresholds"] = asdict(thresholds)
-    config["scores"] = {"thresholds_chosen_on": by_source(judged, judgements, thresholds)}
+    levels = [decide(by_rules(c.text), j, thresholds).level for c, j in zip(judged, judgements, strict=True)]
+    config["scores"] = {"thresholds_chosen_on": by_source(judged, levels)}
     # Now it learns the last fold as well, with enough of the others that it does not forget them.
     others = np.random.default_rng(seed).permutation(np.flatnonzero(~kept_apart))[:REMINDERS]
     last = lessons.only(np.concatenate([np.flatnonzero(kept_apart), others]))
     export_int8(fit(last, seed=seed, epochs=1, network=network, rate=LAST_RATE), out / "model.onnx")
     read = RiskClassifier(out).judge
-    unseen = held_out + [case for case in strangers if case.part != "seen"]
+    unseen = held_out + fresh + [case for case in strangers if case.part != "seen"]
+    by_hand = held_out + fresh
     config["scores"] |= {
-        "held_out": by_source(unseen, [read(case.text) for case in unseen], thresholds),
-        "rules_alone": figures(held_out, [by_rules(case.text).level for case in held_out]),
+        "held_out": by_source(unseen, [decide(by_rules(c.text), read(c.text), thresholds).level for c in unseen]),
+        "rules_alone": by_source(by_hand, [by_rules(case.text).level for case in by_hand]),
     }
     _write_config(out, config)
     (out / "MODEL_CARD.md").write_text(model_card(config), "utf-8")
@@ -158,59 +170,48 @@ def fold_of(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
 
 
 def choose(cases: Sequence[Case], judged: Sequence[Judgement]) -> Thresholds:
-    """The thresholds with the best recall of crises, then of concerns, whose false alarms keep within bounds.
+    """The thresholds that find most crises, then concerns, with few false alarms.
 
-    Written cases and each corpus bound them by themselves. Phrases, whose harmless ones differ from dangers in a word
-    or two, weigh against false alarms but do not bound; the rules do not know them, so what rules are worth is seen on
-    them. Where nothing keeps within bounds: the fewest false alarms.
+    False alarms beyond MOST_FALSE_ALARMS in any source (written cases, phrases, each corpus) cost _COST_BEYOND each. A
+    crisis that a rule found is overruled only where the classifier holds it for quite improbable (_OVERRULED).
     """
     found = np.array([by_rules(case.text).level for case in cases])
     given = np.array([case.level for case in cases])
     risk, crisis = np.array([j.risk for j in judged]), np.array([j.crisis for j in judged])
     source = np.array([source_of(case) for case in cases])
-    weight = np.where(source == "cases", 0.5, 1.0)
-    grid = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
-    best, best_score = Thresholds((1.0, 1.0, 1.0), (1.0, 1.0, 1.0)), (-9.0, 0.0)
-    harmless = given == Level.NONE
-    bounded = [harmless & (source == name) for name in sorted(set(source.tolist()) - {"phrases"})]
+    harmless, crises, concerns = given == Level.NONE, given == Level.CRISIS, given == Level.CONCERN
+    bounded = [harmless & (source == name) for name in sorted(set(source.tolist()))]
     bounded = [chosen for chosen in bounded if chosen.sum() >= _FEWEST_TO_BOUND]
-    hard = harmless & (source == "phrases")
-    for r0, r1, c0, c1 in itertools.product(grid, grid, grid, grid):
-        if r1 > r0 or c1 > c0:
+    best, best_score = Thresholds((1.0, 1.0, 1.0), (1.0, 1.0, 1.0)), -np.inf
+    for r0, r1, c0, c1, least in itertools.product(_GRID, _GRID, _GRID, _GRID, _OVERRULED):
+        if not least <= r1 <= r0 or not least <= c1 <= c0:
             continue
-        # A crisis that a rule found is believed: to drop one in error costs more than to ask in vain.
-        limits_risk, limits_crisis = np.array([r0, r1, 0.0]), np.array([c0, c1, 0.0])
+        limits_risk, limits_crisis = np.array([r0, r1, least]), np.array([c0, c1, least])
         is_crisis = crisis >= limits_crisis[found]
         alarm = is_crisis | (risk >= limits_risk[found])
-        over = sum(max(0.0, float(alarm[chosen].mean()) - MOST_FALSE_ALARMS) for chosen in bounded)
-        crises, concerns = given == Level.CRISIS, given == Level.CONCERN
-        recall = float(np.average(is_crisis[crises], weights=weight[crises]))
-        noticed = float(np.average(alarm[concerns], weights=weight[concerns]))
-        overcalled = float(np.average(is_crisis[concerns], weights=weight[concerns]))
-        wrong = float(alarm[hard].mean()) if hard.any() else 0.0
-        score = (-over, recall + 0.25 * noticed - 0.25 * overcalled - 0.5 * wrong)
+        beyond = sum(max(0.0, float(alarm[chosen].mean()) - MOST_FALSE_ALARMS) for chosen in bounded)
+        recall, noticed = float(is_crisis[crises].mean()), float(alarm[concerns].mean())
+        overcalled = float(is_crisis[concerns].mean())
+        score = recall + 0.25 * noticed - 0.25 * overcalled - _COST_BEYOND * beyond
         if score > best_score:
-            best = Thresholds((r0, r1, 0.0), (c0, c1, 0.0))
-            best_score = score
+            best, best_score = Thresholds((r0, r1, least), (c0, c1, least)), score
     return best
 
 
 def source_of(case: Case) -> str:
-    """Where a case comes from: "cases", "phrases", or a corpus."""
+    """Where a case comes from: "cases", "phrases", "fresh", or a corpus."""
     if case.part == "phrases":
         return "phrases"
-    return case.case if case.case in ("goemotions", "empatheticdialogues", "epitome", "dailydialog") else "cases"
+    return case.case if case.case in _SOURCES else "cases"
 
 
-def by_source(
-    cases: Sequence[Case], judged: Sequence[Judgement], thresholds: Thresholds
-) -> dict[str, dict[str, float | None]]:
-    """`figures` of the guard for each source of cases; None for what a source has no case of."""
+def by_source(cases: Sequence[Case], levels: Sequence[Level]) -> dict[str, dict[str, float | None]]:
+    """`figures` for each source of cases; None for what a source has no case of."""
     found: dict[str, tuple[list[Case], list[Level]]] = {}
-    for case, judgement in zip(cases, judged, strict=True):
-        some, levels = found.setdefault(source_of(case), ([], []))
+    for case, level in zip(cases, levels, strict=True):
+        some, theirs = found.setdefault(source_of(case), ([], []))
         some.append(case)
-        levels.append(decide(by_rules(case.text), judgement, thresholds).level)
+        theirs.append(level)
     return {
         name: {key: None if np.isnan(value) else value for key, value in figures(*told).items()}
         for name, told in found.items()

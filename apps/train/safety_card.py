@@ -7,6 +7,7 @@ from typing import Any
 
 _NAMES = {
     "cases": "written cases",
+    "fresh": "fresh cases, by another author",
     "phrases": "phrases",
     "goemotions": "GoEmotions",
     "empatheticdialogues": "EmpatheticDialogues",
@@ -18,13 +19,13 @@ _NAMES = {
 def model_card(config: Mapping[str, Any]) -> str:
     """The card of a folder whose config.json holds `config`, as Markdown."""
     scores, training, thresholds = config["scores"], config["training"], config["thresholds"]
-    rules = _row("rules alone, written cases", scores["rules_alone"])
     return f"""# Safety: is somebody in danger?
 
 A text to the probability of any risk, of a crisis, and one of six kinds of risk. all-MiniLM-L6-v2 (Wang et al. 2020,
 Apache-2.0), its upper layers taught the task, mean-pooled, with two linear heads; the level is ordinal (two
-cumulative logits). Readable rules (`rules.yaml`) stand beside it: a crisis that they found is believed,
-and where they found a concern lower probabilities count (`rapport.agent.safety.guard`).
+cumulative logits). Readable rules (`rules.yaml`) stand beside it: where they found something lower probabilities
+count, and a crisis that they found is overruled only where the classifier holds it for quite improbable
+(`rapport.agent.safety.guard`).
 
 **What it is not.** A floor, not a clinical screen: it diagnoses nobody, it is made for English, and it misses people.
 Whoever runs it for people in need must have people to look after them.
@@ -40,11 +41,12 @@ Whoever runs it for people in need must have people to look after them.
 
 - {training["cases"]} cases of `tests/fixtures/safety_cases.jsonl` (parts train and dev), written for this in pairs of
   a danger and a harmless text of like words; no real person's words.
-- {training["phrases"]:,} texts of `apps/train/safety_phrases.txt`, written later by another author, who had seen the
-  parts train and dev but not the held-out part. Texts that share six tenths of their words with a held-out case were
-  left out.
+- {training["phrases"]:,} texts of `apps/train/safety_phrases.txt`, written later by two other authors, who had seen the
+  parts train and dev but not the held-out part nor the fresh cases. Texts that share six tenths of their words with one
+  of those were left out.
 - {training["strangers"]} texts labelled by hand for this (ids in `apps/train/safety_labels.tsv`, no text): GoEmotions
-  (Apache-2.0), EmpatheticDialogues (CC BY-NC 4.0), and EPITOME's posts (Sharma et al. 2020; for research).
+  (Apache-2.0), EmpatheticDialogues (CC BY-NC 4.0), and EPITOME's posts (Sharma et al. 2020; for research). Most are
+  EPITOME's, of which some that were plainly of one level were picked.
 - Harmless talk, unlabelled: GoEmotions, EmpatheticDialogues, DailyDialog (CC BY-NC-SA 4.0).
 - A part of the cases and phrases once more, as typed in a hurry. {training["texts"]:,} texts in all.
 
@@ -66,26 +68,29 @@ says so.
 | held out: no part in training or thresholds | n | crisis recall | concern recall | false alarms | false crises |
 |---|---|---|---|---|---|
 {_rows(scores["held_out"])}
-{rules}
+{_rows(scores["rules_alone"], "rules alone, ")}
 
 | chose the thresholds, before it was learned | n | crisis recall | concern recall | false alarms | false crises |
 |---|---|---|---|---|---|
 {_rows(scores["thresholds_chosen_on"])}
 
-The rules' author knew all written cases, the held-out ones too, when writing the rules, and once changed settings
-after scoring them, so their row is too good; the classifier has seen none of them. GoEmotions' and
-EmpatheticDialogues' held-out texts were drawn among texts with an alarming word, so they are harder than everyday
-talk; EPITOME's are whole posts of strangers, whose crises are mostly about suicide. All were labelled before a
-network had read them. They are few: mind the n. In the second table everyday texts count as harmless unread, though
-some do tell of distress, and phrases are whole themes that the network had not met.
+The fresh cases are the blind test: an author who knew none of the other texts wrote them. They were scored twice: once
+the classifier was trained, and again after the rule that chooses thresholds had been changed, because of that first
+score, to overrule improbable crises of rules and to let thresholds be lower; no text of theirs was read. The written
+held-out cases are less than blind: the rules' author knew them when writing the rules, so the rules' row is too good,
+and earlier versions were scored on them; the classifier has seen none of them. For this version the rules were changed
+after seeing parts train and dev and phrases only. Trust the fresh row most.
 
-The held-out texts were scored more than once while this was made, and one decision was taken again because of it: a
-crisis that rules found is believed whatever the network says. Read the first table as optimistic.
+GoEmotions' and EmpatheticDialogues' held-out texts were drawn among texts with an alarming word, so they are harder
+than everyday talk; EPITOME's are whole posts of strangers, whose crises are mostly about suicide. All were labelled
+before a network had read them. They are few: mind the n. In the second table everyday texts count as harmless unread,
+though some do tell of distress, and phrases are whole themes that the network had not met; their harmless ones were
+made to mislead.
 """
 
 
-def _rows(scores: Mapping[str, Mapping[str, float | None]]) -> str:
-    return "\n".join(_row(_NAMES.get(name, name), told) for name, told in scores.items())
+def _rows(scores: Mapping[str, Mapping[str, float | None]], before: str = "") -> str:
+    return "\n".join(_row(before + _NAMES.get(name, name), told) for name, told in scores.items())
 
 
 def _row(name: str, told: Mapping[str, float | None]) -> str:

@@ -55,6 +55,32 @@ def test_figures_of_speech_pass(text: str) -> None:
     assert RULES.read(text).level is Level.NONE
 
 
+PAIRS = [
+    ("my lips are blue and I can't breathe", "my lips are blue from the blueberry lolly"),
+    ("my husband collapsed in the kitchen", "my car collapsed on the motorway"),
+    ("he collapsed and his skin is grey", "he collapsed laughing"),
+    ("my dad is unresponsive", "the laptop crashed and is not responding"),
+    ("crushing pain in my chest", "I've got this crushing weight of laundry in the hall"),
+    ("I can't breathe, help", "I can't breathe in this corset"),
+    ("he beat me at home again", "he beat me at darts again"),
+    ("he pushed me and the kids", "he pushed me into the pool"),
+    ("it ends tonight, I can't do this", "the sale ends tonight"),
+    ("they'd be better off without me", "at bowling they're better off without me"),
+    ("I've said my goodbyes", "I said my goodbyes at the office, there was cake"),
+    ("I will shoot myself", "I'd shoot myself in the foot with that email"),
+    ("I'm so tired of life", "I'm so tired of life admin"),
+    ("I want to jump off the bridge", "bungee jumping off a bridge is on my list"),
+    ("I'm going to kill him tonight", "I'm going to kill him tonight for finishing the series without me"),
+    ("she killed herself at home, I want to kill myself too", "Anna Karenina kills herself at the end"),
+]
+
+
+@pytest.mark.parametrize(("danger", "none"), PAIRS)
+def test_rules_tell_pairs_of_like_words_apart(danger: str, none: str) -> None:
+    assert RULES.read(danger).level is Level.CRISIS
+    assert RULES.read(none).level is Level.NONE
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -34,8 +34,8 @@ from rapport.persona.errors import ComponentError, InputError
 BLIND_FILE = "safety_fresh.jsonl"
 """Cases beside the others, by an author who saw none of what is learned; they are only scored."""
 FOLDS = 6
-EPOCHS = 3
-CALM_PER_CORPUS = 220
+EPOCHS = 5
+CALM_PER_CORPUS = 600
 FIGURATIVE = 450
 REMINDERS = 1_300
 LAST_RATE = 0.6

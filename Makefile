@@ -1,6 +1,6 @@
 # make demo     builds .venv, installs what it needs, opens the page
-# make test     the same on a fresh machine, then lint and every test: parts beside pages, one page at a time, since
-#               what a page hears, says and draws keeps real time
+# make test     the same on a fresh machine, then every test and lint: pages last and one at a time, since what a page
+#               hears, says and draws keeps real time
 # make install  builds .venv with everything and runs nothing
 
 PYTHON ?= python3
@@ -13,19 +13,19 @@ SUDO   := $(shell test "$$(id -u)" = 0 && echo yes)
 demo: install
 	$(BIN)/rapport demo --open
 
-test: install browser lint
-	$(MAKE) -j 2 --output-sync=target parts pages
+test: install browser parts
+	$(MAKE) -j 2 --output-sync=line pages lint
 
-parts:
-	nice -n 5 $(BIN)/python -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+parts: install
+	$(BIN)/python -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-pages:
+pages: install browser
 	$(BIN)/python -m pytest -m browser
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	nice -n 10 $(BIN)/pyright
 
 install: system static $(STAMP)
 

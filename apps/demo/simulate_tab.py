@@ -200,11 +200,13 @@ class SimulateTab:
         links = self._keep(tab, simulation)
         self._running.add(simulation)
         try:
-            started: Update = {self._told: "", self._links: "", self._stop: gr.update(interactive=True)}
-            yield started | {self._run: gr.update(value="Run anew")}
+            running: Update = {self._stop: gr.update(interactive=True)}
+            yield running | {self._told: "", self._links: "", self._run: gr.update(value="Run anew")}
             async for update in self._shown(simulation, agent, PACES_S.get(str(values[-1]), 0.0)):
                 if self._is_of(tab, simulation):
-                    yield update
+                    yield (
+                        running | update
+                    )  # again each time: a busy browser may pass over an update that another follows
         finally:
             self._running.discard(simulation)
         if self._is_of(tab, simulation):

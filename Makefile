@@ -14,7 +14,7 @@ demo: install
 	$(BIN)/rapport demo --open
 
 test: install browser parts
-	$(MAKE) -j 2 --output-sync=line pages lint
+	$(MAKE) -j 2 pages lint
 
 parts: install
 	$(BIN)/python -m pytest -m "not browser" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

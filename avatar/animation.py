@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rapport.avatar.closure import APPROACH_S, PARTING, approach, closure, seal_lips
+from rapport.avatar.closure import APPROACH_S, PARTING, approach, closure, seal_lips, smoothstep
 from rapport.avatar.emphasis import BEAT_S, beat_curve, beats, word_weights
 from rapport.avatar.expression import SPEECH_SHARES
 from rapport.avatar.face import ARKIT_BLENDSHAPES, BLENDSHAPE_INDEX, AnimatorCapabilities, FaceTrack
@@ -267,5 +267,4 @@ class _Speaking:
 
 def _edges(clause_s: Array, duration_s: float, within_s: float) -> Array:
     """1 within a clause, falling to 0 at its edges."""
-    ramp = np.clip(np.minimum(clause_s, duration_s - clause_s) / within_s, 0.0, 1.0)
-    return ramp * ramp * (3.0 - 2.0 * ramp)
+    return smoothstep(np.minimum(clause_s, duration_s - clause_s) / within_s)

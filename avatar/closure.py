@@ -35,6 +35,12 @@ _PRESS = {
 }
 
 
+def smoothstep(share: Array) -> Array:
+    """From 0 at 0 and below to 1 at 1 and above, with a level start and end."""
+    x = np.clip(share, 0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
 def closure(articulation: Articulation, times_s: Array, closed: NDArray[np.bool_]) -> Array:
     """How firmly the lips must be shut, shape (times,) in [0, 1]: 1 while p, b or m is held and wherever `closed`.
 
@@ -52,8 +58,8 @@ def closure(articulation: Articulation, times_s: Array, closed: NDArray[np.bool_
                 edge_s = part.starts_s[lips] if side < 0 else part.ends_s[lips]
                 away_s = side * (times_s[:, None] - edge_s)
                 on_this_side = side * (times_s[:, None] - part.centres_s[lips]) >= 0.0
-                ramp = np.clip(1.0 - away_s / release_s, 0.0, 1.0) * on_this_side
-                firmness = np.maximum(firmness, (ramp * ramp * (3.0 - 2.0 * ramp)).max(axis=1))
+                ramp = (1.0 - away_s / release_s) * on_this_side
+                firmness = np.maximum(firmness, smoothstep(ramp).max(axis=1))
     firmness[closed] = 1.0
     return firmness
 
@@ -70,8 +76,7 @@ def approach(articulation: Articulation, times_s: Array) -> Array:
         if len(lips):
             at_s = times_s[:, None]
             away_s = np.maximum(np.maximum(part.starts_s[lips] - at_s, at_s - part.ends_s[lips]), 0.0)
-            share = np.clip(1.0 - away_s / APPROACH_S, 0.0, 1.0)
-            near = (share * share * (3.0 - 2.0 * share)).max(axis=1)
+            near = smoothstep(1.0 - away_s / APPROACH_S).max(axis=1)
     return near
 
 

@@ -204,9 +204,8 @@ class SimulateTab:
             yield running | {self._told: "", self._links: "", self._run: gr.update(value="Run anew")}
             async for update in self._shown(simulation, agent, PACES_S.get(str(values[-1]), 0.0)):
                 if self._is_of(tab, simulation):
-                    yield (
-                        running | update
-                    )  # again each time: a busy browser may pass over an update that another follows
+                    # Again each time: a busy browser may pass over an update that another follows.
+                    yield running | update
         finally:
             self._running.discard(simulation)
         if self._is_of(tab, simulation):

@@ -21,12 +21,12 @@ import numpy as np
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from rapport.apps.evaluate.metrics import pearson
-from rapport.apps.simulate.intervals import RESAMPLES, SEED, Floats, ends_of
+from rapport.apps.evaluate.metrics import bootstrap_interval, pearson
+from rapport.apps.simulate.intervals import RESAMPLES, SEED, Floats
 from rapport.apps.simulate.models import load_model
 from rapport.apps.simulate.records import SessionRecord
 from rapport.apps.simulate.runner import Measured
-from rapport.apps.simulate.summary import comparisons, described, plain, trajectory_rows
+from rapport.apps.simulate.summary import by_therapist, comparisons, described, plain, trajectory_rows
 from rapport.persona.errors import ComponentError
 
 NOTICE = "Ratings of a language model: one model's opinion of a text, no measurement of therapy."
@@ -198,9 +198,7 @@ def judge_summary(
 ) -> dict[str, Any]:  # fmt: skip
     """Means with intervals, comparisons, agreement, and how it was asked; as JSON has it."""
     rated = [replace(j.measured, figures=_means(j)) for j in judged]
-    groups: dict[str, dict[str, list[Measured]]] = {}
-    for m in rated:
-        groups.setdefault(m.therapist, {}).setdefault(m.session, []).append(m)
+    groups = by_therapist(rated)
     example = SessionRecord(id="", protocol="pe")
     return plain(
         {
@@ -267,7 +265,5 @@ def _with_ends(pairs: Floats, of: Callable[[Floats, Floats], float], name: str) 
     """A figure of pairs (n, 2) with its bootstrap interval over them."""
     if len(pairs) < 3:
         return {name: math.nan, "low": math.nan, "high": math.nan}
-    rng = np.random.default_rng(SEED)
-    rows = rng.integers(0, len(pairs), (RESAMPLES, len(pairs)))
-    ends = ends_of(np.array([[of(pairs[r, 0], pairs[r, 1])] for r in rows]))[:, 0]
-    return {name: of(pairs[:, 0], pairs[:, 1]), "low": float(ends[0]), "high": float(ends[1])}
+    low, high = bootstrap_interval(lambda rows: of(pairs[rows, 0], pairs[rows, 1]), len(pairs), SEED, RESAMPLES)
+    return {name: of(pairs[:, 0], pairs[:, 1]), "low": low, "high": high}

@@ -75,9 +75,7 @@ def summarise(measured: Sequence[Measured], script: SimulationScript) -> dict[st
 
 def summary_of(measured: Sequence[Measured], study: Study) -> dict[str, Any]:
     """Everything as JSON has it; what is not defined is None."""
-    groups: dict[str, dict[str, list[Measured]]] = {}
-    for m in measured:
-        groups.setdefault(m.therapist, {}).setdefault(m.session, []).append(m)
+    groups = by_therapist(measured)
     first = study.baseline or next(iter(groups), "")
     summary: dict[str, Any] = {
         "notice": NOTICE,
@@ -108,6 +106,14 @@ def summary_of(measured: Sequence[Measured], study: Study) -> dict[str, Any]:
                 },
             }
     return plain(summary)
+
+
+def by_therapist(measured: Iterable[Measured]) -> dict[str, dict[str, list[Measured]]]:
+    """By therapist, and then by session of the protocol, in the order in which they come."""
+    groups: dict[str, dict[str, list[Measured]]] = {}
+    for m in measured:
+        groups.setdefault(m.therapist, {}).setdefault(m.session, []).append(m)
+    return groups
 
 
 def comparisons(

@@ -32,7 +32,7 @@ from rapport.memory.embedding import wordpiece
 from rapport.persona.errors import ComponentError, InputError
 
 BLIND_FILE = "safety_fresh.jsonl"
-"""Cases beside the others, by an author who saw none of what is learned; they are only scored."""
+"""Cases beside the others, by an author who had seen none of what was learned then; they are only scored."""
 FOLDS = 6
 EPOCHS = 5
 CALM_PER_CORPUS = 600
@@ -113,8 +113,7 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     judgements = [read(case.text) for case in judged]
     thresholds = choose(judged, judgements)
     config["thresholds"] = asdict(thresholds)
-    levels = [decide(by_rules(c.text), j, thresholds).level for c, j in zip(judged, judgements, strict=True)]
-    config["scores"] = {"thresholds_chosen_on": by_source(judged, levels)}
+    config["scores"] = {"thresholds_chosen_on": by_source(judged, levels_of(judged, judgements, thresholds))}
     # Now it learns the last fold as well, with enough of the others that it does not forget them.
     others = np.random.default_rng(seed).permutation(np.flatnonzero(~kept_apart))[:REMINDERS]
     last = lessons.only(np.concatenate([np.flatnonzero(kept_apart), others]))
@@ -123,7 +122,7 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     unseen = held_out + fresh + [case for case in strangers if case.part != "seen"]
     by_hand = held_out + fresh
     config["scores"] |= {
-        "held_out": by_source(unseen, [decide(by_rules(c.text), read(c.text), thresholds).level for c in unseen]),
+        "held_out": by_source(unseen, levels_of(unseen, [read(case.text) for case in unseen], thresholds)),
         "rules_alone": by_source(by_hand, [by_rules(case.text).level for case in by_hand]),
     }
     _write_config(out, config)
@@ -196,6 +195,11 @@ def choose(cases: Sequence[Case], judged: Sequence[Judgement]) -> Thresholds:
         if score > best_score:
             best, best_score = Thresholds((r0, r1, least), (c0, c1, least)), score
     return best
+
+
+def levels_of(cases: Sequence[Case], judged: Sequence[Judgement], thresholds: Thresholds) -> list[Level]:
+    """What rules and classifier together read in each case."""
+    return [decide(by_rules(case.text), j, thresholds).level for case, j in zip(cases, judged, strict=True)]
 
 
 def source_of(case: Case) -> str:

@@ -195,7 +195,6 @@ class Turn:
 
     async def _answer(self) -> None:
         await self._recognise()
-        self._recognised = True
         await self._look_for_risk()
         if self._interrupted:  # what the person said before they broke in was said all the same
             return
@@ -229,7 +228,8 @@ class Turn:
     async def _look_for_risk(self) -> None:
         """Before any model is asked. What follows from it is kept only once the turn is wanted."""
         found = self._found
-        found.risk = self._agent.guard.read(found.transcript.text)
+        found.risk = await self._agent.guard.look(found.transcript.text)
+        self._recognised = True  # not earlier: who breaks in here is read for danger all the same
         self._commit()
         if found.risk.level is not Level.NONE:
             await self._emit(ev.Risk(found.risk))

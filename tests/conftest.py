@@ -1,8 +1,10 @@
-"""What all tests share: a virtual clock, and one turn as a list of timed events."""
+"""What all tests share: a virtual clock, one turn as a list of timed events, and a browser."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -32,6 +34,26 @@ def converse() -> Callable[..., list[Event]]:
 def converse_timed() -> Callable[..., Timed]:
     """`converse_timed(agent, "hello")` gives each event of one turn with the time at which it came."""
     return _timed
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Any]]:
+    """`launch("--flag")` starts headless Chromium, which ends with the module at the latest."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((found for name in names if (found := shutil.which(name))), None)
+    if chromium is None:
+        pytest.skip("no Chromium found; on Debian: apt install chromium")
+    api: Any = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        yield lambda *flags: playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *flags])
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Chromium with the module's CHROMIUM_FLAGS, if it has any."""
+    browser = launch(*getattr(request.module, "CHROMIUM_FLAGS", ()))
+    yield browser
+    browser.close()
 
 
 def _timed(agent: Agent, utterance: Utterance | str = "I lost my job today.", *, draw: bool = True) -> Timed:

@@ -7,6 +7,7 @@ quite improbable. Texts that took no part in training set them (see model/MODEL_
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -49,6 +50,12 @@ class Guard:
         if decided.rule == "classifier":
             return replace(decided, about_other=is_about_other(text))
         return decided
+
+    async def look(self, text: str) -> Finding:
+        """`read` for an event loop: the classifier's milliseconds pass in a thread."""
+        if self._classifier is None:
+            return self.read(text)
+        return await asyncio.to_thread(self.read, text)
 
 
 def decide(found: Finding, judged: Judgement, thresholds: Thresholds) -> Finding:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import textwrap
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from rapport.avatar.track_file import resampled
 from rapport.avatar.video import VideoWriter, h264_encoder
 from rapport.persona.errors import ComponentError, InputError
 from rapport.speech.audio import Audio
+from rapport.speech.captions import Caption, captions_of
 from rapport.speech.files import resample
 
 MOST_S = 180.0
@@ -39,17 +39,6 @@ SIZE_PX = 512
 """Width and height where no face can be drawn."""
 SHORTEST_S, LONGEST_S, WORD_S = 1.0, 8.0, 0.25
 """How long words without a sound are shown."""
-CAPTION_CHARS, CAPTION_LINES = 42, 2
-"""As broadcasters have it (Netflix Timed Text Style Guide)."""
-
-
-@dataclass(frozen=True)
-class Caption:
-    """Words on the picture, for as long as they are spoken, in seconds of the reply."""
-
-    start_s: float
-    end_s: float
-    text: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +201,7 @@ def take_of(reply: ev.Reply, person_sound: Audio | None, name: str) -> Take:
         reply=reply.text,
         reply_pcm=None if audio is None else _pcm(audio.between(0.0, heard_s)),
         track=track,
-        captions=tuple(caption for item in spoken if item.start_s < heard_s for caption in _captions(item)),
+        captions=tuple(captions_of((item.start_s, item.clause) for item in spoken if item.start_s < heard_s)),
     )
 
 
@@ -226,22 +215,6 @@ def heard_until_s(spoken: Sequence[ev.Spoken], heard: str) -> float:
         }
     )
     return next((end_s for end_s in ends_s if heard_part(spoken, end_s) == heard), ends_s[-1] if ends_s else 0.0)
-
-
-def _captions(item: ev.Spoken) -> list[Caption]:
-    """A clause in pieces that can be read, each for its share of the clause's time."""
-    lines = textwrap.wrap(item.clause.text, CAPTION_CHARS)
-    pieces = ["\n".join(lines[i : i + CAPTION_LINES]) for i in range(0, len(lines), CAPTION_LINES)]
-    whole = sum(map(len, pieces)) or 1
-    captions: list[Caption] = []
-    done = 0
-    for piece in pieces:
-        start_s, end_s = (
-            item.start_s + item.clause.audio.duration_s * place / whole for place in (done, done + len(piece))
-        )
-        captions.append(Caption(start_s, end_s, piece))
-        done += len(piece)
-    return captions
 
 
 def _caption_at(captions: Sequence[Caption], at_s: float) -> str:

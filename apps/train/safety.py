@@ -31,8 +31,8 @@ from rapport.apps.train.safety_phrases import apart, hurried, phrases
 from rapport.memory.embedding import wordpiece
 from rapport.persona.errors import ComponentError, InputError
 
-BLIND_FILE = "safety_fresh.jsonl"
-"""Cases beside the others, by an author who had seen none of what was learned then; they are only scored."""
+BLIND_FILES = {"fresh": "safety_fresh.jsonl", "blind": "safety_blind.jsonl"}
+"""Cases beside the others, each by an author who had seen none of what was learned then; they are only scored."""
 FOLDS = 6
 EPOCHS = 5
 CALM_PER_CORPUS = 600
@@ -54,7 +54,7 @@ _COST_BEYOND = 2.0
 """Crises that have to be found more, per hundred, for each alarm beyond the bound per hundred harmless texts."""
 _FEWEST_TO_BOUND = 30
 """Of a source with fewer harmless texts the share says too little."""
-_SOURCES = ("fresh", "goemotions", "empatheticdialogues", "epitome", "dailydialog")
+_SOURCES = (*BLIND_FILES, "goemotions", "empatheticdialogues", "epitome", "dailydialog")
 
 
 def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: int = 1) -> None:
@@ -75,8 +75,12 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     held_out = [case for case in written if case.part not in ("train", "dev")]
     if not seen or not held_out:
         raise InputError(f'{cases}: wants cases with "part" train or dev, and others to be judged on')
-    blind = cases.with_name(BLIND_FILE)
-    fresh = [replace(case, case="fresh") for case in read_cases(blind)] if blind.is_file() else []
+    fresh = [
+        replace(case, case=name)
+        for name, file in BLIND_FILES.items()
+        if (beside := cases.with_name(file)).is_file()
+        for case in read_cases(beside)
+    ]
     strangers = labelled(data)
     corpora = {name: sample(texts, JUDGED_PER_CORPUS, seed) for name, texts in everyday(data).items()}
     told = seen + apart(phrases(seed=seed), held_out + fresh) + [case for case in strangers if case.part == "seen"]
@@ -203,7 +207,7 @@ def levels_of(cases: Sequence[Case], judged: Sequence[Judgement], thresholds: Th
 
 
 def source_of(case: Case) -> str:
-    """Where a case comes from: "cases", "phrases", "fresh", or a corpus."""
+    """Where a case comes from: "cases", "phrases", a blind author, or a corpus."""
     if case.part == "phrases":
         return "phrases"
     return case.case if case.case in _SOURCES else "cases"

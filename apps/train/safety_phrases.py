@@ -1,4 +1,10 @@
-"""Phrases made for the safety classifier (safety_phrases.txt), spelled out, and typed as people type in a hurry."""
+"""Phrases made for the safety classifier (safety_texts/*.txt), spelled out, and typed as people type in a hurry.
+
+No real person's words. One phrase a line: "+" crisis, "~" concern, "-" none, then the kind (su, sh, ab, vi, me, mi)
+where there is a risk; {a|b|c} stands for each of these. An empty line ends a group: what stands together is learnt or
+judged together. Each file is the work of another author, who had not seen the other files nor any held-out case, but
+for pairs.txt: its two authors knew the written cases that are learned from.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,7 @@ from rapport.agent.safety.levels import Kind, Level
 from rapport.apps.train.safety_data import Case
 from rapport.persona.errors import InputError
 
-PHRASES_FILE = Path(__file__).with_name("safety_phrases.txt")
+PHRASES_FOLDER = Path(__file__).with_name("safety_texts")
 PER_PHRASE = 6
 """Texts that are made of one phrase at most."""
 _LEVELS = {"+": Level.CRISIS, "~": Level.CONCERN, "-": Level.NONE}
@@ -27,26 +33,29 @@ _LINE = re.compile(r"([+~])(su|sh|ab|vi|me|mi) (.+)|(-)  (.+)")
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 
-def phrases(path: Path = PHRASES_FILE, *, seed: int = 0) -> list[Case]:
-    """Every phrase of a file, each choice made in at most PER_PHRASE ways; `pair` names its group.
+def phrases(folder: Path = PHRASES_FOLDER, *, seed: int = 0) -> list[Case]:
+    """Every phrase of a folder's files, each choice made in at most PER_PHRASE ways; `pair` names its group.
 
     Raises:
         InputError: a line is no phrase (named).
     """
-    draw, group, cases = random.Random(seed), 0, dict[str, Case]()
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if not line.strip():
-            group += 1
-            continue
-        if line.startswith("#"):
-            continue
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise InputError(f'{path.name}:{number}: is no phrase; write "+su text", "~su text" or "-  text"')
-        sign, phrase = (match[1], match[3]) if match[1] else (match[4], match[5])
-        for text in spelled_out(phrase, draw):
-            kind = _KINDS[match[2]] if match[2] else None
-            cases.setdefault(text, Case(text, _LEVELS[sign], kind, "phrase", f"phrases {group}", "phrases"))
+    draw, cases = random.Random(seed), dict[str, Case]()
+    for path in sorted(folder.glob("*.txt")):
+        group = 0
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if not line.strip():
+                group += 1
+                continue
+            if line.startswith("#"):
+                continue
+            match = _LINE.fullmatch(line)
+            if match is None:
+                raise InputError(f'{path.name}:{number}: is no phrase; write "+su text", "~su text" or "-  text"')
+            sign, phrase = (match[1], match[3]) if match[1] else (match[4], match[5])
+            for text in spelled_out(phrase, draw):
+                kind = _KINDS[match[2]] if match[2] else None
+                pair = f"{path.stem} {group}"
+                cases.setdefault(text, Case(text, _LEVELS[sign], kind, "phrase", pair, "phrases"))
     return list(cases.values())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,17 +26,13 @@ from rapport.persona.transition import at_rest
 from rapport.speech.audio import Audio, VoiceProfile
 from rapport.speech.files import read_audio, write_wav
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
+# Without WebGL the page shows what the server draws.
+CHROMIUM_FLAGS = ("--disable-3d-apis", "--autoplay-policy=no-user-gesture-required")
 WAIT_MS = 60_000
 CLIPS = Path(__file__).parents[2] / "apps" / "bench" / "clips"
 CLAUSES = ("I am sorry to hear that.", "Losing a job can shake the ground under you.", "What happened today?")
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt install chromium"),
-]
+pytestmark = pytest.mark.browser
 
 PLAYING = (
     "() => [...document.querySelectorAll('.rp-clip')].some(v => v.duration > 0 && v.currentTime > 0.15 && !v.paused)"
@@ -120,24 +115,6 @@ def serving(sessions: Sessions) -> Iterator[str]:
 def address(sessions: WatchedSessions) -> Iterator[str]:
     with serving(sessions) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Any]:
-    """Starts Chromium with more arguments than these."""
-    from playwright.sync_api import sync_playwright
-
-    # Without WebGL the page shows what the server draws.
-    always = ("--no-sandbox", "--disable-3d-apis", "--autoplay-policy=no-user-gesture-required")
-    with sync_playwright() as playwright:
-        yield lambda *more: playwright.chromium.launch(executable_path=CHROMIUM, args=[*always, *more])
-
-
-@pytest.fixture(scope="module")
-def browser(launch: Any) -> Iterator[Any]:
-    browser = launch()
-    yield browser
-    browser.close()
 
 
 @pytest.fixture
@@ -334,7 +311,7 @@ def said(tmp_path: Path, *script: str | float) -> Path:
 def talking(launch: Any, sound: Path, address: str, wait_ms: float = WAIT_MS) -> Iterator[Any]:
     """A tab in a browser whose microphone plays a recording, once."""
     microphone = "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={sound}%noloop"
-    browser = launch("--use-fake-ui-for-media-stream", *microphone)
+    browser = launch(*CHROMIUM_FLAGS, "--use-fake-ui-for-media-stream", *microphone)
     context = browser.new_context()
     context.add_init_script(WATCHED)
     try:

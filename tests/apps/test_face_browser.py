@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,14 +33,10 @@ from rapport.persona.transition import AffectState
 from rapport.speech.audio import Audio, SpokenClause
 from rapport.speech.files import read_audio, write_wav
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
 WAIT_MS = 120_000
 CLIPS = Path(__file__).parents[2] / "apps" / "bench" / "clips"
 CLAUSES = ("I am sorry to hear that.", "What happened to you today?")
-FLAGS = (
-    "--no-sandbox",
+CHROMIUM_FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
@@ -61,11 +56,7 @@ new MutationObserver(() => {
 }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
 """
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt install chromium"),
-]
+pytestmark = pytest.mark.browser
 
 
 class Gaping(FakeAnimator):
@@ -111,21 +102,6 @@ def address() -> Iterator[str]:
     yield served[0]
     page.close()
     sessions.shut_down()
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        yield lambda *more: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
-
-
-@pytest.fixture(scope="module")
-def browser(launch: Any) -> Iterator[Any]:
-    browser = launch()
-    yield browser
-    browser.close()
 
 
 @pytest.fixture
@@ -244,7 +220,7 @@ def test_it_bows_its_head_to_who_speaks(launch: Any, address: str, tmp_path: Pat
     lonely = read_audio(CLIPS / "lonely.flac").samples
     sound = np.concatenate([Audio.silence(4.0).samples, lonely, lonely, Audio.silence(600.0).samples])
     write_wav(tmp_path / "said.wav", Audio(sound, 16_000))
-    browser = launch(f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}%noloop")
+    browser = launch(*CHROMIUM_FLAGS, f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}%noloop")
     try:
         tab = opened(browser.new_context(), address)
         before = settled(tab)
@@ -340,7 +316,7 @@ def test_five_spoken_turns_are_answered_by_a_voice_that_says_the_captions_and_a_
     served: list[str] = []
     sessions = Sessions(speaking_and_listening, "harbor")
     page = serve(port=0, sessions=sessions, on_ready=served.append, block=False)
-    browser = launch(f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}%noloop")
+    browser = launch(*CHROMIUM_FLAGS, f"--use-file-for-fake-audio-capture={tmp_path / 'said.wav'}%noloop")
     try:
         context = browser.new_context(reduced_motion="reduce")
         context.add_init_script(CAPTIONS)

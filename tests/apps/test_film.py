@@ -17,7 +17,7 @@ from rapport.agent.agent import Agent
 from rapport.agent.testing import FakeRenderer, FakeResponder, fake_agent
 from rapport.apps.demo import film as film_module
 from rapport.apps.demo.exports import PATH, VIDEO, ExportDesk, Exports, conversation_links
-from rapport.apps.demo.film import CAPTION_CHARS, RATE_HZ, SHORTEST_S, WORD_S, Film, heard_until_s
+from rapport.apps.demo.film import RATE_HZ, SHORTEST_S, WORD_S, Film, heard_until_s
 from rapport.apps.demo.titles import captioned, card
 from rapport.persona.errors import ComponentError, InputError
 from rapport.speech.audio import Audio, SpokenClause, Word
@@ -179,14 +179,6 @@ def test_the_moment_of_an_interruption_is_found_from_the_words() -> None:
     assert heard_until_s(items, "I am here.") == pytest.approx(1.5)
     assert heard_until_s(items, "I am here. Tell me") == pytest.approx(2.5)
     assert heard_until_s([], "I am here.") == 0.0
-
-
-def test_captions_are_short_enough_to_read_and_whole() -> None:
-    text = " ".join(f"word{number}" for number in range(40))
-    captions = film_module._captions(spoken((text, 12.0))[0])  # pyright: ignore[reportPrivateUsage]
-    assert " ".join(caption.text.replace("\n", " ") for caption in captions) == text
-    assert all(len(line) <= CAPTION_CHARS for caption in captions for line in caption.text.split("\n"))
-    assert captions[0].start_s == 0.0 and captions[-1].end_s == pytest.approx(12.0)
 
 
 def test_words_are_drawn_and_however_many_there_are_they_stay_inside() -> None:

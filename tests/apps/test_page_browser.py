@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -22,17 +21,16 @@ from rapport.persona.card import load_persona
 from rapport.persona.character_card import to_character_card
 from rapport.persona.errors import StageError
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+CHROMIUM_FLAGS = (
+    "--disable-3d-apis",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
 )
 WAIT_MS = 60_000
 CLAUSES = ("I am sorry to hear that.", "What happened today?")
 TABS = ("Talk", "Persona", "Memory", "Simulate", "Components")
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt install chromium"),
-]
+pytestmark = pytest.mark.browser
 
 
 class Fragile(FakeResponder):
@@ -80,22 +78,6 @@ def address(sessions: Sessions) -> Iterator[str]:
     yield served[0]
     page.close()
     sessions.shut_down()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    arguments = [
-        "--no-sandbox",
-        "--disable-3d-apis",
-        "--autoplay-policy=no-user-gesture-required",
-        "--use-fake-device-for-media-stream",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

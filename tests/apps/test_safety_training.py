@@ -52,7 +52,7 @@ def test_choices_are_spelled_out() -> None:
 def test_a_line_that_is_no_phrase_is_named(tmp_path: Path) -> None:
     (tmp_path / "some.txt").write_text("# told\n+su I want to go\nnothing\n")
     with pytest.raises(InputError, match=r"some\.txt:3"):
-        phrases(tmp_path / "some.txt")
+        phrases(tmp_path)
 
 
 @given(st.text(alphabet="abc d'.", min_size=1), st.integers(0, 99))

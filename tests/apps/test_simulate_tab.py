@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -231,35 +230,26 @@ async def test_a_form_with_nonsense_in_it_is_refused_in_words(tab: SimulateTab, 
 
 # ---------------------------------------------------------------------------------------------------- in a browser
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
 WAIT_MS = 60_000
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt install chromium")
 
 
 @pytest.fixture
-def page(sessions: Sessions) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
+def page(browser: Any, sessions: Sessions) -> Iterator[Any]:
     from rapport.apps.demo.serving import serve
 
     served: list[str] = []
     blocks = serve(port=0, sessions=sessions, on_ready=served.append, block=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_page()
-        opened.set_default_timeout(WAIT_MS)
-        opened.goto(served[0])
-        opened.get_by_role("tab", name="Simulate").click()
-        opened.wait_for_selector("#rapport-sim-run")
-        yield opened
-        browser.close()
+    opened = browser.new_page()
+    opened.set_default_timeout(WAIT_MS)
+    opened.goto(served[0])
+    opened.get_by_role("tab", name="Simulate").click()
+    opened.wait_for_selector("#rapport-sim-run")
+    yield opened
+    opened.close()
     blocks.close()
 
 
 @pytest.mark.browser
-@in_browser
 def test_the_keyboard_alone_runs_a_session_and_script_tags_stay_text(page: Any) -> None:
     page.click("text=Change the client")
     page.fill("#rapport-sim-occupation :is(input, textarea)", NASTY)
@@ -288,7 +278,6 @@ def test_the_keyboard_alone_runs_a_session_and_script_tags_stay_text(page: Any) 
 
 
 @pytest.mark.browser
-@in_browser
 def test_a_running_session_is_seen_turn_by_turn_and_stopped(page: Any) -> None:
     page.click("#rapport-sim-run")
     page.wait_for_selector(".rp-sim-turn.client")

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +21,7 @@ from rapport.avatar.gltf import glb_of
 from rapport.avatar.track_file import track_json
 from rapport.persona.card import load_persona
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
+CHROMIUM_FLAGS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 WEB = Path(__file__).parents[2] / "avatar" / "web"
 WAIT_MS = 120_000
 SITE = "http://head.test/"
@@ -38,22 +35,7 @@ PAGE = """<!doctype html><body style="margin:0"><div id="head" style="width:256p
 </script>"""
 DRAWN = "time_s => { head.drawAt(time_s); return head.canvas.toDataURL('image/png'); }"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; on Debian: apt install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        )
-        yield browser
-        browser.close()
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +48,8 @@ def files() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def _opened(chromium: Any, files: dict[str, tuple[str, bytes]], **options: Any) -> Any:
-    page = chromium.new_page(viewport={"width": 400, "height": 400}, **options)
+def _opened(browser: Any, files: dict[str, tuple[str, bytes]], **options: Any) -> Any:
+    page = browser.new_page(viewport={"width": 400, "height": 400}, **options)
     page.set_default_timeout(WAIT_MS)
     page.asked = []
     page.failed = []
@@ -90,8 +72,8 @@ def _opened(chromium: Any, files: dict[str, tuple[str, bytes]], **options: Any) 
 
 
 @pytest.fixture(scope="module")
-def page(chromium: Any, files: dict[str, tuple[str, bytes]]) -> Iterator[Any]:
-    page = _opened(chromium, files)
+def page(browser: Any, files: dict[str, tuple[str, bytes]]) -> Iterator[Any]:
+    page = _opened(browser, files)
     yield page
     page.close()
 
@@ -172,8 +154,8 @@ def test_after_the_last_frame_it_goes_back_to_idling(page: Any) -> None:
     page.wait_for_function(f"{smile} < 0.01")
 
 
-def test_less_motion_is_respected(chromium: Any, files: dict[str, tuple[str, bytes]]) -> None:
-    page = _opened(chromium, files, reduced_motion="reduce")
+def test_less_motion_is_respected(browser: Any, files: dict[str, tuple[str, bytes]]) -> None:
+    page = _opened(browser, files, reduced_motion="reduce")
     assert page.evaluate("head.reducedMotion")
     page.wait_for_function(f"head.frame.weights[{BLENDSHAPE_INDEX['eyeBlinkLeft']}] > 0.3")
     assert page.evaluate("[...head.frame.head_pose]") == [0, 0, 0]
@@ -186,9 +168,9 @@ def test_less_motion_is_respected(chromium: Any, files: dict[str, tuple[str, byt
 
 
 def test_it_fills_its_place_and_goes_away_when_told(
-    chromium: Any, files: dict[str, tuple[str, bytes]], record_property: Any
+    browser: Any, files: dict[str, tuple[str, bytes]], record_property: Any
 ) -> None:
-    page = _opened(chromium, files)
+    page = _opened(browser, files)
     page.evaluate("document.getElementById('head').style.width = '320px'")
     page.wait_for_function("head.canvas.width / head.canvas.height > 1.2")
     page.wait_for_function("head.stats.fps > 0")

@@ -28,7 +28,7 @@ from rapport.apps.simulate.media_cast import PEOPLE, cast
 from rapport.apps.simulate.media_heard import Ears
 from rapport.apps.simulate.media_picture import Screen, band_height
 from rapport.apps.simulate.media_stage import CUT_IN_S, FRAME_RATE_HZ, Performance, act, speak
-from rapport.apps.simulate.media_subtitles import LINE_CHARS, LINES, cues_of, srt, vtt
+from rapport.apps.simulate.media_subtitles import cues_of, srt, vtt
 from rapport.apps.simulate.records import NOTICE, SessionRecord, Turn
 from rapport.apps.simulate.script import script_of
 from rapport.avatar.animation import VisemeAnimator
@@ -36,6 +36,7 @@ from rapport.avatar.face import BLENDSHAPE_INDEX
 from rapport.persona.affect import VAD, AffectState
 from rapport.persona.errors import ComponentError, InputError, StorageError
 from rapport.speech.audio import SpokenClause, VoiceProfile
+from rapport.speech.captions import LINE_CHARS, LINES
 from rapport.speech.files import read_audio
 
 VOICES = ("jf_alpha", "jf_nezumi", "jm_kumo")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,6 @@ from rapport.apps.simulate.acts import STRATEGIES
 from rapport.apps.simulate.command_run import Way, run_to
 from rapport.apps.simulate.records import SessionRecord, Turn, read_sessions
 from rapport.apps.simulate.script import script_of
-
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +59,14 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def opened(page: Path) -> Iterator[Opened]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium found; on Debian: apt install chromium")
-    api: Any = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        found = Opened(chromium.new_page(), json.loads(page.with_name("summary.json").read_text()))
-        found.tab.set_default_timeout(120_000)
-        found.tab.on("pageerror", lambda error: found.faults.append(str(error)))
-        found.tab.on("console", lambda message: found.faults.append(message.text))
-        found.tab.goto(page.as_uri())
-        found.tab.wait_for_selector("#timeline polyline", state="attached")
-        yield found
-        chromium.close()
+def opened(browser: Any, page: Path) -> Opened:
+    found = Opened(browser.new_page(), json.loads(page.with_name("summary.json").read_text()))
+    found.tab.set_default_timeout(120_000)
+    found.tab.on("pageerror", lambda error: found.faults.append(str(error)))
+    found.tab.on("console", lambda message: found.faults.append(message.text))
+    found.tab.goto(page.as_uri())
+    found.tab.wait_for_selector("#timeline polyline", state="attached")
+    return found
 
 
 @pytest.mark.browser

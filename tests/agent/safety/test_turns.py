@@ -9,7 +9,8 @@ import pytest
 
 from rapport.agent import events as ev
 from rapport.agent.config import AgentConfig
-from rapport.agent.safety.levels import Level
+from rapport.agent.safety.guard import Guard
+from rapport.agent.safety.levels import Finding, Level
 from rapport.agent.safety.resources import FOLLOW_UPS
 from rapport.agent.testing import FakeMemory, FakeResponder, VirtualClock, fake_agent
 
@@ -81,6 +82,24 @@ def test_a_draft_thrown_away_leaves_nothing_to_follow() -> None:
     clock.run(run())
     assert agent.following.turns == 0 and memory.records == [] and responder.requests == []
     assert agent.say("The weather is fine").text == "I see."
+
+
+def test_who_breaks_in_while_the_guard_still_reads_is_followed_all_the_same() -> None:
+    class Slow(Guard):
+        async def look(self, text: str) -> Finding:
+            await asyncio.sleep(0.5)
+            return self.read(text)
+
+    clock = VirtualClock()
+    agent = fake_agent(clock=clock, guard=Slow(), rendering=None)
+
+    async def run() -> None:
+        async for event in agent.converse(CRISIS):
+            if isinstance(event, ev.Heard):
+                agent.interrupt(0.0)
+
+    clock.run(run())
+    assert agent.following.kind == "suicide" and agent.following.turns > 0
 
 
 @pytest.mark.parametrize(

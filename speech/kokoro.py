@@ -51,10 +51,6 @@ _KEPT_HEAD_FRAMES, _KEPT_TAIL_FRAMES = 3, 5
 """Silence before and after speech that is left in the clause."""
 _PAUSE_FRAMES = 4
 """Silence of at least this many frames is a pause, not the closure of a p, t or k."""
-_SHORTEST_FRAMES = 2
-"""Sounds of up to so many frames (50 ms) are not hurried."""
-_LEAST_STRETCH = 0.2
-"""What is left, at the highest rates, of what a sound lasts longer than that."""
 _LONGEST_PIECE = 400
 """Phonemes spoken in one call; longer text is cut at punctuation, then at words."""
 _ESPEAK = "espeak"
@@ -126,9 +122,9 @@ class Kokoro:
     def _piece(self, words: Sequence[PhonemizedWord], styles: Floats, prosody: Prosody) -> _Spoken:
         tokens = script_of(words, self._model.vocabulary)
         style = styles[min(len(tokens), len(styles)) - 1]
-        planned = self._model.plan([t.id for t in tokens], style)
+        planned = self._model.plan([t.id for t in tokens], style, prosody.rate)
         slots, silent = token_slots(planned.durations), silent_frames(planned.energy)
-        timeline = paced(silent, stressed_vowels(tokens, slots, len(silent)), slots, prosody)
+        timeline = paced(silent, stressed_vowels(tokens, slots, len(silent)), prosody)
         slots = np.searchsorted(timeline, slots)
         delivery = planned.with_frames(timeline)
         silent = silent_frames(delivery.energy)
@@ -267,47 +263,24 @@ def stressed_vowels(tokens: Sequence[Token], slots: NDArray[np.int64], frames: i
     return stressed
 
 
-def paced(
-    silent: NDArray[np.bool_], stressed: NDArray[np.bool_], slots: NDArray[np.int64], prosody: Prosody
-) -> NDArray[np.int64]:
-    """Frames to speak, in order: little silence at both ends, sounds as fast as asked, pauses longer or shorter.
+def paced(silent: NDArray[np.bool_], stressed: NDArray[np.bool_], prosody: Prosody) -> NDArray[np.int64]:
+    """Frames to speak, in order: little silence at both ends, pauses and stressed vowels longer or shorter.
 
-    silent, stressed: (frames,); slots as of `token_slots`, planned at a rate of 1. A frame named twice lasts twice as
-    long, one left out is not heard; the sums over the clause are what was asked for, to half a frame.
+    Only runs of at least four silent frames are pauses; shorter ones are the closures of p, t and k.
     """
     heard = np.flatnonzero(~silent)
     if not len(heard):
         return np.arange(len(silent), dtype=np.int64)
     first, last = int(heard[0]), int(heard[-1])
-    lengths = _sound_lengths(silent, slots, prosody.rate)
-    lengths[stressed & ~silent] *= prosody.vowel_scale
-    for start, end in _runs(silent, first, last + 1):
-        # Shorter silences are the closures of p, t and k.
-        if silent[start] and end - start >= _PAUSE_FRAMES:
-            lengths[start:end] = max(_PAUSE_FRAMES / 2, (end - start) * prosody.pause_scale) / (end - start)
-    lengths[: max(0, first - _HEAD_FRAMES)] = 0.0
-    lengths[last + 1 + _TAIL_FRAMES :] = 0.0
-    ends = np.cumsum(lengths)
-    return np.searchsorted(ends, np.arange(round(ends[-1])) + 0.5).clip(max=len(silent) - 1)
-
-
-def _sound_lengths(silent: NDArray[np.bool_], slots: NDArray[np.int64], rate: float) -> NDArray[np.float64]:
-    """How long each frame lasts at a speaking rate, in frames; silence lasts as long as before.
-
-    Short sounds can hardly be hurried, and are lost to listeners when they are: of each sound only what exceeds its
-    shortest length gives way (the incompressibility of Klatt 1973, JASA 54, and 1976, JASA 59).
-    """
-    token = np.searchsorted(slots, np.arange(len(silent)), side="right") - 1
-    token = token.clip(0, len(slots) - 2)
-    frames = np.bincount(token[~silent], minlength=len(slots) - 1)
-    fixed = np.minimum(frames, _SHORTEST_FRAMES)
-    supple = frames - fixed
-    stretch = (frames.sum() / rate - fixed.sum()) / max(1, supple.sum())
-    wanted = fixed + supple * max(stretch, _LEAST_STRETCH)
-    return np.where(silent, 1.0, (wanted / np.maximum(frames, 1))[token])
-
-
-def _runs(flags: NDArray[np.bool_], first: int, end: int) -> list[tuple[int, int]]:
-    """Stretches of equal flags from `first` up to `end`."""
-    edges = (np.flatnonzero(np.diff(flags[first:end])) + first + 1).tolist()
-    return list(zip([first, *edges], [*edges, end], strict=True))
+    kept = list(range(max(0, first - _HEAD_FRAMES), first))
+    kind = np.where(silent, 2, stressed)[first : last + 1]
+    edges = np.flatnonzero(np.diff(kind)) + first + 1
+    for start, end in zip([first, *edges.tolist()], [*edges.tolist(), last + 1], strict=True):
+        length = end - start
+        if silent[start] and length >= _PAUSE_FRAMES:
+            length = max(_PAUSE_FRAMES // 2, round(length * prosody.pause_scale))
+        elif stressed[start] and not silent[start]:
+            length = max(1, round(length * prosody.vowel_scale))
+        kept += np.linspace(start, end - 1, length).round().astype(int).tolist()
+    kept += range(last + 1, min(len(silent), last + 1 + _TAIL_FRAMES))
+    return np.array(kept, np.int64)

@@ -113,15 +113,12 @@ class KokoroModel:
             raise ComponentError(f"the Kokoro weights are damaged; reinstall them: {_INSTALL}")
         self._planner, self._renderer = _sessions(weights, threads or min(4, os.cpu_count() or 1))
 
-    def plan(self, tokens: Sequence[int], style: Floats) -> Delivery:
-        """Durations and contours of at most MAX_PHONEMES tokens, in a style of shape (256,), at the style's own rate.
-
-        The network's own factor on the rate is left at 1: it rounds short sounds away.
-        """
+    def plan(self, tokens: Sequence[int], style: Floats, rate: float) -> Delivery:
+        """Durations and contours of at most MAX_PHONEMES tokens, in a style of shape (256,), at a rate factor."""
         feed: dict[str, Any] = {
             "tokens": np.array([[_PAD, *tokens, _PAD]], np.int64),
             "style": style[None],
-            "speed": np.ones(1, np.float32),
+            "speed": np.array([rate], np.float32),
         }
         durations, f0_hz, energy, features = cast("list[Floats]", self._planner.run(None, feed))
         return Delivery(durations.ravel().astype(np.int64), f0_hz.ravel(), energy.ravel(), features[0], style)

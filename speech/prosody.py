@@ -63,20 +63,20 @@ F0_LIMITS = (0.5, 2.0)
 F0_HZ_LIMITS = (55.0, 600.0)
 _LOG_PER_AXIS: dict[str, tuple[float, float, float]] = {
     #                 valence, arousal, dominance
-    "rate": (0.01, 0.12, 0.01),
+    "rate": (0.01, 0.085, 0.01),
     "vowel_scale": (0.02, -0.08, -0.06),
     "pause_scale": (-0.2, -0.45, -0.1),
-    "f0_scale": (0.05, 0.34, -0.06),
-    "f0_range_scale": (0.2, 0.35, 0.16),
+    "f0_scale": (0.04, 0.27, -0.05),
+    "f0_range_scale": (0.14, 0.25, 0.11),
 }
-"""Natural logarithm of each factor at the end of each axis: arousal 1 alone multiplies the rate by exp(0.12) = 1.13."""
+"""Natural logarithm of each factor at the end of each axis: arousal 1 alone multiplies the rate by exp(0.085) = 1.09."""
 _SUM_PER_AXIS: dict[str, tuple[float, float, float]] = {
-    "f0_slope_st": (0.8, 1.6, 0.4),
+    "f0_slope_st": (0.6, 1.1, 0.3),
     "energy_db": (0.5, 6.0, 1.5),
     "accent_db": (0.3, 1.5, 0.7),
     "tilt_db": (0.5, 5.0, 2.0),
 }
-_SLOWING = 2.2
+_SLOWING = 3.0
 """Speech may slow down by more than it may hurry before words suffer."""
 _SATURATION = 1.5
 _FAR_ST = 7.0

@@ -34,7 +34,7 @@ from rapport.persona.errors import ComponentError, InputError
 BLIND_FILES = {"fresh": "safety_fresh.jsonl", "blind": "safety_blind.jsonl"}
 """Cases beside the others, each by an author who had seen none of what was learned then; they are only scored."""
 FOLDS = 6
-EPOCHS = 5
+EPOCHS = 4
 CALM_PER_CORPUS = 600
 FIGURATIVE = 450
 REMINDERS = 1_300

@@ -63,21 +63,21 @@ F0_LIMITS = (0.5, 2.0)
 F0_HZ_LIMITS = (55.0, 600.0)
 _LOG_PER_AXIS: dict[str, tuple[float, float, float]] = {
     #                 valence, arousal, dominance
-    "rate": (0.01, 0.06, 0.01),
+    "rate": (0.01, 0.12, 0.01),
     "vowel_scale": (0.02, -0.08, -0.06),
     "pause_scale": (-0.2, -0.45, -0.1),
-    "f0_scale": (0.03, 0.2, -0.04),
-    "f0_range_scale": (0.12, 0.18, 0.08),
+    "f0_scale": (0.05, 0.34, -0.06),
+    "f0_range_scale": (0.2, 0.35, 0.16),
 }
-"""Natural logarithm of each factor at the end of each axis: arousal 1 alone multiplies F0 by exp(0.2) = 1.22."""
+"""Natural logarithm of each factor at the end of each axis: arousal 1 alone multiplies the rate by exp(0.12) = 1.13."""
 _SUM_PER_AXIS: dict[str, tuple[float, float, float]] = {
-    "f0_slope_st": (0.5, 0.9, 0.25),
+    "f0_slope_st": (0.8, 1.6, 0.4),
     "energy_db": (0.5, 6.0, 1.5),
     "accent_db": (0.3, 1.5, 0.7),
     "tilt_db": (0.5, 5.0, 2.0),
 }
-_LOWERING = {"rate": 4.0, "f0_scale": 1.6, "f0_range_scale": 1.8}
-"""Speech may slow, sink and flatten by more than it may hurry, rise and widen before words suffer."""
+_SLOWING = 2.2
+"""Speech may slow down by more than it may hurry before words suffer."""
 _SATURATION = 1.5
 _FAR_ST = 7.0
 """Excursions beyond this are glides into and out of voicing, whose outer part is moved and not stretched."""
@@ -97,7 +97,8 @@ def prosody_of(vad: VAD, voice: VoiceProfile | None = None) -> Prosody:
             raise InputError(f"{name} of a voice must lie in [0.5, 2], got {value}")
     point = [_response(x) for x in vad.as_tuple()]
     logs = {name: _dot(weights, point) for name, weights in _LOG_PER_AXIS.items()}
-    factor = {name: math.exp(value * (_LOWERING.get(name, 1.0) if value < 0 else 1.0)) for name, value in logs.items()}
+    logs["rate"] *= _SLOWING if logs["rate"] < 0 else 1.0
+    factor = {name: math.exp(value) for name, value in logs.items()}
     summed = {name: _dot(weights, point) for name, weights in _SUM_PER_AXIS.items()}
     factor["rate"] = _bounded(factor["rate"] * rate_scale, RATE_LIMITS)
     factor["f0_scale"] = _bounded(factor["f0_scale"] * pitch_scale, F0_LIMITS)

@@ -14,6 +14,7 @@ import pytest
 from rapport.agent import Agent, AgentConfig
 from rapport.agent.events import Done, Event, Failed, Frame, Spoken
 from rapport.agent.registry import ComponentPool
+from rapport.agent.safety.guard import Guard
 from rapport.agent.testing import (
     FakeAnimator,
     FakeEmotion,
@@ -137,7 +138,15 @@ def test_two_agents_on_one_pool_talk_at_once_and_keep_apart(clock: Any) -> None:
     store = FakeMemory()
     pool = shared_fakes(response=Echo(), transition=AnalyticTransition(), memory=store)
     agents = [
-        Agent(load_persona(name), AgentConfig(**FAKED), clock=clock, pool=pool, seed=seed, person_id=name)
+        Agent(
+            load_persona(name),
+            AgentConfig(**FAKED),
+            clock=clock,
+            pool=pool,
+            seed=seed,
+            person_id=name,
+            guard=Guard(),  # by rules: a classifier reads in a thread, which a virtual clock does not wait for
+        )
         for seed, name in enumerate(("harbor", "spark"))
     ]
 

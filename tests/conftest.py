@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import settings
 from rapport.agent import Agent, Utterance
 from rapport.agent.events import Event
 from rapport.agent.testing import VirtualClock
+from rapport.apps.bench.page import chromium_path
 
 settings.register_profile("rapport", max_examples=40, deadline=None)
 settings.load_profile("rapport")
@@ -39,8 +39,7 @@ def converse_timed() -> Callable[..., Timed]:
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Any]]:
     """`launch("--flag")` starts headless Chromium, which ends with the module at the latest."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((found for name in names if (found := shutil.which(name))), None)
+    chromium = chromium_path()
     if chromium is None:
         pytest.skip("no Chromium found; on Debian: apt install chromium")
     api: Any = pytest.importorskip("playwright.sync_api")

@@ -30,7 +30,6 @@ LINES = (
 WAIT_MS = 180_000
 START_S = 300.0
 AT_ONCE = 8
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _READY = '.rp-stage[data-state="ready"]'
 _ADDRESS = re.compile(r"talk to it at (\S+)")
 _WATCH = """
@@ -59,7 +58,7 @@ def run(*, turns: int, config: Path | None, persona: str | None, as_json: bool) 
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise ComponentError('bench page needs Playwright: pip install "rapport-agent[test]"') from None
-    chromium = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    chromium = chromium_path()
     if chromium is None:
         raise ComponentError("bench page needs Chromium; on Debian: apt install chromium")
     with _served(config, persona) as (address, process), sync_playwright() as playwright:
@@ -81,6 +80,12 @@ def run(*, turns: int, config: Path | None, persona: str | None, as_json: bool) 
         figures |= _many(browser, address)
         browser.close()
     Report("page", figures).show(as_json)
+
+
+def chromium_path() -> str | None:
+    """Where Chromium or Chrome is installed; None where it is not."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     held_out = [case for case in written if case.part not in ("train", "dev")]
     if not seen or not held_out:
         raise InputError(f'{cases}: wants cases with "part" train or dev, and others to be judged on')
-    fresh = [
+    blind = [
         replace(case, case=name)
         for name, file in BLIND_FILES.items()
         if (beside := cases.with_name(file)).is_file()
@@ -83,7 +83,7 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     ]
     strangers = labelled(data)
     corpora = {name: sample(texts, JUDGED_PER_CORPUS, seed) for name, texts in everyday(data).items()}
-    told = seen + apart(phrases(seed=seed), held_out + fresh) + [case for case in strangers if case.part == "seen"]
+    told = seen + apart(phrases(seed=seed), held_out + blind) + [case for case in strangers if case.part == "seen"]
     calm = [Case(text, Level.NONE) for learned, _ in corpora.values() for text in learned[:CALM_PER_CORPUS]]
     taught, lessons = lessons_of(told, calm, figurative(data, FIGURATIVE, seed), seed)
     console.print(f"{len(taught)} texts to learn from, of which {len(told)} written or labelled for it")
@@ -123,8 +123,8 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     last = lessons.only(np.concatenate([np.flatnonzero(kept_apart), others]))
     export_int8(fit(last, seed=seed, epochs=1, network=network, rate=LAST_RATE), out / "model.onnx")
     read = RiskClassifier(out).judge
-    unseen = held_out + fresh + [case for case in strangers if case.part != "seen"]
-    by_hand = held_out + fresh
+    unseen = held_out + blind + [case for case in strangers if case.part != "seen"]
+    by_hand = held_out + blind
     config["scores"] |= {
         "held_out": by_source(unseen, levels_of(unseen, [read(case.text) for case in unseen], thresholds)),
         "rules_alone": by_source(by_hand, [by_rules(case.text).level for case in by_hand]),

@@ -2,8 +2,8 @@
 
 No real person's words. One phrase a line: "+" crisis, "~" concern, "-" none, then the kind (su, sh, ab, vi, me, mi)
 where there is a risk; {a|b|c} stands for each of these. An empty line ends a group: what stands together is learnt or
-judged together. Each file is the work of another author, who had not seen the other files nor any held-out case, but
-for pairs.txt: its two authors knew the written cases that are learned from.
+judged together. Each file is the work of another author, who had seen no case and of the other files only the beginning
+of pairs.txt, for its form; the two authors of pairs.txt knew the written cases that are learned from.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import itertools
 import random
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rapport.agent.safety.levels import Kind, Level
@@ -40,23 +42,27 @@ def phrases(folder: Path = PHRASES_FOLDER, *, seed: int = 0) -> list[Case]:
         InputError: a line is no phrase (named).
     """
     draw, cases = random.Random(seed), dict[str, Case]()
-    for path in sorted(folder.glob("*.txt")):
-        group = 0
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            if not line.strip():
-                group += 1
-                continue
-            if line.startswith("#"):
-                continue
-            match = _LINE.fullmatch(line)
-            if match is None:
-                raise InputError(f'{path.name}:{number}: is no phrase; write "+su text", "~su text" or "-  text"')
-            sign, phrase = (match[1], match[3]) if match[1] else (match[4], match[5])
-            for text in spelled_out(phrase, draw):
-                kind = _KINDS[match[2]] if match[2] else None
-                pair = f"{path.stem} {group}"
-                cases.setdefault(text, Case(text, _LEVELS[sign], kind, "phrase", pair, "phrases"))
+    for phrase in (each for path in sorted(folder.glob("*.txt")) for each in _unspelled(path)):
+        for text in spelled_out(phrase.text, draw):
+            cases.setdefault(text, replace(phrase, text=text))
     return list(cases.values())
+
+
+def _unspelled(path: Path) -> Iterator[Case]:
+    """The phrases of one file, their choices still in them."""
+    group = 0
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line.strip():
+            group += 1
+            continue
+        if line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise InputError(f'{path.name}:{number}: is no phrase; write "+su text", "~su text" or "-  text"')
+        sign, text = (match[1], match[3]) if match[1] else (match[4], match[5])
+        kind = _KINDS[match[2]] if match[2] else None
+        yield Case(text, _LEVELS[sign], kind, "phrase", f"{path.stem} {group}", "phrases")
 
 
 def spelled_out(phrase: str, draw: random.Random) -> list[str]:

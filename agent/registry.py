@@ -1,6 +1,6 @@
 """Components by name: entry points in, instances out, nothing imported before it is asked for.
 
-A component is named `"name"` or `"name:model"`, e.g. `"kokoro:jm_kumo"`. It is declared in the entry-point group
+A component is named `"name"` or `"name:model"`, e.g. `"kokoro:am_puck"`. It is declared in the entry-point group
 `rapport.<stage>` of any installed distribution, Rapport's own included:
 
     [project.entry-points."rapport.voice"]

@@ -6,7 +6,7 @@ big_five: {openness: 0.6, conscientiousness: 0.6, extraversion: 0.4, agreeablene
 baseline_mood: {valence: 0.3, arousal: -0.2, dominance: 0.1}
 goals: [rest, family, feelings]
 manner: Speaks in short, warm sentences.
-voice: {styles: {jf_alpha: 1.0}}
+voice: {styles: {af_heart: 1.0}}
 face: {age: 45, gender: 0, ancestry: {european: 3, african: 1}, shape: {lip_fullness: 0.3}, hair_style: long}
 
 The Big Five may also be given as the ten answers of a questionnaire, `big_five: {tipi: [5, 2, 6, 1, 6, 3, 7, 2, 6,

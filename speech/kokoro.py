@@ -42,7 +42,7 @@ from rapport.speech.prosody import Prosody, accents_db, prosody_of, shape_f0
 from rapport.speech.reading_tables import word_set
 from rapport.speech.timing import STRESS_SYMBOLS, Token, align, word_times
 
-DEFAULT_STYLE = "jf_alpha"
+DEFAULT_STYLE = "af_heart"
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
 _HEAD_FRAMES, _TAIL_FRAMES = 12, 8
 """Silence rendered before and after speech. The network normalises over the whole clause: with less silence in it the
@@ -58,9 +58,9 @@ _QUESTION_WORDS = word_set("what who whom whose which when where why how")
 
 
 class Kokoro:
-    """Component `kokoro` of stage `voice`. `model` names the default style, e.g. `kokoro:jm_kumo`.
+    """Component `kokoro` of stage `voice`. `model` names the default style, e.g. `kokoro:am_puck`.
 
-    `kokoro:espeak` and `kokoro:jm_kumo+espeak` ask espeak-ng, which the user installs, for words outside the lexicons.
+    `kokoro:espeak` and `kokoro:am_puck+espeak` ask espeak-ng, which the user installs, for words outside the lexicons.
     The same text, feeling and voice give the same samples on one machine. The seed changes nothing: the network draws
     no random numbers.
     """

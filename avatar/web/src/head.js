@@ -25,6 +25,7 @@ const HELD_S = 0.12; // a stream may be late by this much before the face lets g
 const SLOW_MS = 30; // a frame; and what leaves room for more pixels
 const QUICK_MS = 20;
 const LEAST_RATIO = 0.6;
+const REST_MS = 60; // between frames of a face at rest where the processor draws them: what answers may want it
 const CALM = 0.25; // of the head's motion that is left when less motion is wished for
 
 export { GLTFLoader };
@@ -46,8 +47,11 @@ export class RapportHead {
   #wish;
   #running = 0;
   #last = null;
+  #spares;
+  #drawnAt = -Infinity;
   #spent = [];
   #frames = 0;
+  #moving = 0; // frames in a row that were not at rest
   #patience = 300;
   #best;
   #ratio;
@@ -65,6 +69,7 @@ export class RapportHead {
       alpha: background === "none",
       powerPreference: "high-performance",
     });
+    this.#spares = onCpu;
     this.#looks = new Looks(!onCpu);
     this.canvas = this.#renderer.domElement;
     this.canvas.style.cssText = "display:block;width:100%;height:100%";
@@ -191,9 +196,12 @@ export class RapportHead {
       this.#running = requestAnimationFrame(step);
       const before = performance.now();
       this.#advance(now / 1000);
+      const resting = this.#spares && this.#presence === 0;
+      if (resting && now - this.#drawnAt < REST_MS) return;
+      this.#drawnAt = now;
       this.#pose();
       this.#draw();
-      this.#measured(now, performance.now() - before);
+      this.#measured(now, performance.now() - before, resting);
     };
     this.#running = requestAnimationFrame(step);
   }
@@ -239,12 +247,13 @@ export class RapportHead {
     this.#renderer.render(this.#scene, this.#camera);
   }
 
-  #measured(now, ms) {
+  #measured(now, ms, resting) {
     this.#spent.push({ at: now, ms });
     while (this.#spent[0].at < now - 1000) this.#spent.shift();
+    this.#moving = resting ? 0 : this.#moving + 1;
     // On a machine that is too slow fewer pixels are drawn, and more again once it keeps up, the more hesitantly the more
     // often that failed. The first frames compile shaders and say nothing.
-    if (++this.#frames < 40) return;
+    if (++this.#frames < 40 || this.#moving < 40) return;
     const pause = (this.#spent.at(-1).at - this.#spent[0].at) / (this.#spent.length - 1);
     if (pause > SLOW_MS && this.#ratio > LEAST_RATIO) {
       this.#patience *= 2;

@@ -169,13 +169,16 @@ class _Page:
                 )
                 self.send = gr.Button("Send", variant="primary", scale=1, min_width=76, elem_id="rapport-send")
                 self.stop = gr.Button("Stop", scale=1, min_width=76, elem_id="rapport-stop")
-            with gr.Accordion("Or give a recording", open=False, elem_id="rapport-recordings"):
+            with gr.Accordion("Or give a recording", open=False, elem_id="rapport-recordings") as recordings:
+                # Browsers load a third of all the page's scripts for it: only once somebody wants it.
                 self.recording = gr.Audio(
                     sources=["microphone", "upload"],
                     type="filepath",
                     label="A recording is answered as soon as it ends",
+                    visible=False,
                     elem_id="rapport-recording",
                 )
+            recordings.expand(lambda: gr.Audio(visible=True), None, [self.recording], show_progress="hidden")
             self.anew = gr.Button("Start over and forget this conversation", size="sm", elem_id="rapport-anew")
         with gr.Column(scale=4, min_width=300, elem_classes="rp-right"):
             gr.HTML('<h2 class="rp-h2">Why</h2>', apply_default_css=False)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
 from gradio.themes import Base, Soft
 
 from rapport.agent.config import AgentConfig
+from rapport.apps.demo.assets import App, Assets, Receive, Scope, Send
 from rapport.apps.demo.page import build_page
 from rapport.apps.demo.sessions import Sessions
 from rapport.apps.demo.wiring import read
@@ -49,11 +50,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "microphone=(self), camera=(self), geolocation=()",
 }
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Guarding:
@@ -131,7 +127,7 @@ def serve(
             ssr_mode=False,
             footer_links=[],
             max_file_size=MAX_UPLOAD,
-            app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding)]},  # pyright: ignore[reportArgumentType]
+            app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding), Middleware(Assets)]},  # pyright: ignore[reportArgumentType]
             theme=theme(),
             css=style(),
         )
@@ -177,7 +173,7 @@ def mount(app: FastAPI, path: str, config: AgentConfig | None = None, *, session
         ssr_mode=False,
         footer_links=[],
         max_file_size=MAX_UPLOAD,
-        app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding)]},
+        app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding), Middleware(Assets)]},
         theme=theme(),
         css=style(),
     )

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gradio
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from rapport.agent.agent import Agent
@@ -24,6 +25,7 @@ from rapport.agent.registry import ComponentPool
 from rapport.agent.stages import PersonTurn
 from rapport.agent.testing import FakeEmotion, FakeMemory, FakeRenderer, FakeVoice, VirtualClock, fake_agent
 from rapport.apps.demo import form
+from rapport.apps.demo.assets import Assets
 from rapport.apps.demo.camera import (
     FRESH_S,
     MAX_PICTURE_BYTES,
@@ -451,6 +453,29 @@ def test_every_answer_carries_the_policy_and_too_much_is_refused_unread() -> Non
         assert "http:" not in answer.headers["content-security-policy"]
         big = client.post("/", content=b"x", headers={"content-length": str(MAX_UPLOAD_BYTES + 1)})
         assert big.status_code == 413 and "25 MB" in big.text
+
+
+@pytest.mark.parametrize("at", ["", "/talk"])
+def test_the_pages_own_scripts_come_from_memory_and_nothing_else_does(at: str) -> None:
+    async def beyond(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(f"asked: {request.url.path}")
+
+    inner = Starlette(routes=[Route("/{path:path}", beyond)], middleware=[Middleware(Assets)])
+    shipped = sorted((Path(gradio.__file__).parent / "templates" / "frontend" / "assets").glob("index-*.js"))[0]
+    with TestClient(Starlette(routes=[Mount(at, inner)]) if at else inner) as client:
+        answer = client.get(f"{at}/assets/{shipped.name}")
+        assert answer.content == shipped.read_bytes()
+        assert "javascript" in answer.headers["content-type"] and "immutable" in answer.headers["cache-control"]
+        head = client.head(f"{at}/assets/{shipped.name}")
+        assert head.content == b"" and head.headers["content-length"] == str(shipped.stat().st_size)
+        for other in (
+            "/assets/../index.html",
+            "/assets/%2e%2e/index.html",
+            "/assets/",
+            "/assets/none.js",
+            f"/{shipped.name}",
+        ):
+            assert client.get(at + other).text.startswith("asked: ")
 
 
 @pytest.mark.parametrize(

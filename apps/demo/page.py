@@ -178,7 +178,7 @@ class _Page:
                     visible=False,
                     elem_id="rapport-recording",
                 )
-            recordings.expand(lambda: gr.Audio(visible=True), None, [self.recording], show_progress="hidden")
+            on([recordings.expand], lambda: gr.Audio(visible=True), [], [self.recording])
             self.anew = gr.Button("Start over and forget this conversation", size="sm", elem_id="rapport-anew")
         with gr.Column(scale=4, min_width=300, elem_classes="rp-right"):
             gr.HTML('<h2 class="rp-h2">Why</h2>', apply_default_css=False)

@@ -5,8 +5,11 @@ No page that is served here may ask anything of another host: the content securi
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
+import os
 import socket
+import sys
 from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +28,8 @@ from rapport.persona.errors import InputError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+_M_ARENA_MAX = -8
+"""The parameter's number in glibc's malloc.h."""
 MAX_UPLOAD = "25mb"
 MAX_UPLOAD_BYTES = 26_000_000
 """What a request may bring in all; Gradio's own limit counts files."""
@@ -110,10 +115,11 @@ def serve(
 
     config = config or AgentConfig()
     load_persona(config.persona)
+    _share_memory()
     behind = Sessions.from_config(config) if sessions is None else sessions
     page = build_page(config, sessions=behind, own=is_local(host))
     behind.wake()
-    page.queue(default_concurrency_limit=None)
+    _queue(page)
     try:
         page.launch(
             server_name=host,
@@ -126,6 +132,7 @@ def serve(
             show_error=True,
             ssr_mode=False,
             footer_links=[],
+            run_history=False,
             max_file_size=MAX_UPLOAD,
             app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding), Middleware(Assets)]},  # pyright: ignore[reportArgumentType]
             theme=theme(),
@@ -164,7 +171,7 @@ def mount(app: FastAPI, path: str, config: AgentConfig | None = None, *, session
     load_persona(config.persona)
     behind = Sessions.from_config(config) if sessions is None else sessions
     page = build_page(config, sessions=behind, own=False)
-    page.queue(default_concurrency_limit=None)
+    _queue(page)
     behind.wake()
     return cast("Any", gr).mount_gradio_app(
         app,
@@ -172,11 +179,25 @@ def mount(app: FastAPI, path: str, config: AgentConfig | None = None, *, session
         path=path,
         ssr_mode=False,
         footer_links=[],
+        run_history=False,
         max_file_size=MAX_UPLOAD,
         app_kwargs={"routes": behind.routes(), "middleware": [Middleware(Guarding), Middleware(Assets)]},
         theme=theme(),
         css=style(),
     )
+
+
+def _share_memory() -> None:
+    """Keep threads from hoarding: glibc gives each an arena, in which every model that ran there leaves 60 MB."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 2)
+
+
+def _queue(page: gr.Blocks) -> None:
+    # After every event Gradio would sum up all those since the start, in pandas, for a page that is not shown.
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+    page.queue(default_concurrency_limit=None)
 
 
 def account(text: str) -> tuple[str, str]:

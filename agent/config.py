@@ -14,9 +14,9 @@ A configuration is read from YAML with `load_config`, or made in Python: `AgentC
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from rapport.agent.safety.resources import locale_of_environment
 from rapport.persona.card import read_yaml, validated
@@ -60,6 +60,9 @@ class AgentConfig(_Model):
     """A component per stage. The defaults run offline on a laptop CPU with what a plain install brings."""
 
     persona: str = "harbor"
+    weights: Literal["any", "permissive"] = "any"
+    """`permissive` answers without the parts that were trained on data for non-commercial use or for research only:
+    `smollm2` then stands for `smollm2:permissive`."""
     recognition: Stage = _stage("faster-whisper", budget_s=20)
     emotion: tuple[Stage, ...] = Field(
         default_factory=lambda: (
@@ -70,7 +73,9 @@ class AgentConfig(_Model):
     )
     fusion: Stage = _stage("precision", budget_s=1)
     transition: Stage = _stage("analytic", "hold", budget_s=1)
-    response: Stage = _stage("smollm2", "rules", budget_s=12)
+    response: Stage = Field(
+        default_factory=lambda: StageConfig(use="smollm2", fallback=("rules",), budget_s=12), validate_default=True
+    )
     voice: Stage | None = _stage("kokoro", budget_s=15)
     animation: Stage | None = _stage("viseme", "energy", budget_s=5)
     rendering: Stage | None = _stage("wgpu", "track", budget_s=10)
@@ -93,6 +98,17 @@ class AgentConfig(_Model):
     """Clauses that may wait between two stages, and events (times 16) that may wait for a slow consumer."""
     retry_after_s: float = Field(default=30.0, ge=0)
     """A component that ran out of time rests for so long, doubled each time in a row, before it is tried again."""
+
+    @field_validator("response")
+    @classmethod
+    def _permitted(cls, stage: StageConfig, info: ValidationInfo) -> StageConfig:
+        if info.data.get("weights") != "permissive":
+            return stage
+        allowed = [f"{spec}:permissive" if spec == "smollm2" else spec for spec in stage.chain]
+        for spec in allowed:
+            if spec.startswith("smollm2:") and spec != "smollm2:permissive":
+                raise ValueError(f"with `weights: permissive` write 'smollm2' instead of {spec!r}")
+        return stage.model_copy(update={"use": allowed[0], "fallback": tuple(allowed[1:])})
 
     def patient(self, factor: float = 4.0) -> AgentConfig:
         """The same with every budget times `factor`: for work that nobody waits for live."""

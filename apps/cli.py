@@ -350,6 +350,19 @@ def train_strategy(
     run(data, out, seed=seed)
 
 
+@train_app.command("reply")
+def train_reply(
+    data: Annotated[Path, typer.Option(help="A folder with empatheticdialogues/ and esconv/.")],
+    out: Annotated[Path, typer.Option(help="Where the adapter, its settings and the card are written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    tokens: Annotated[int, typer.Option(min=1, help="How many tokens are read in training.")] = 64_000,
+) -> None:
+    """An adapter of the embedded language model, on good replies of EmpatheticDialogues and ESConv."""
+    from rapport.apps.train.reply import train_reply as run
+
+    run(data, out, seed=seed, tokens=tokens)
+
+
 @train_app.command("turn-ends")
 def train_turn_ends(
     data: Annotated[Path, typer.Option(help="A folder with goemotions/.")],

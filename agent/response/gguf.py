@@ -142,3 +142,18 @@ def dequantise(kind: str, blocks: NDArray[Any]) -> NDArray[np.float32]:
     if kind == "Q4_0":
         return cast("NDArray[np.float32]", ((nibbles - 8.0) * scale).ravel())
     return cast("NDArray[np.float32]", (nibbles * scale + blocks["m"].astype(np.float32)[:, None]).ravel())
+
+
+def interleaved(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """Query or key rows, (heads * size, n), from the order of transformers to llama.cpp's.
+
+    A rotary pair's rows are half a head apart there and neighbours here (llama.cpp's convert_hf_to_gguf.py, `permute`).
+    """
+    size = rows.shape[0] // heads
+    return rows.reshape(heads, 2, size // 2, -1).swapaxes(1, 2).reshape(rows.shape)
+
+
+def in_halves(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """Undoes `interleaved`."""
+    size = rows.shape[0] // heads
+    return rows.reshape(heads, size // 2, 2, -1).swapaxes(1, 2).reshape(rows.shape)

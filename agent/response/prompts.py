@@ -79,20 +79,33 @@ def shortened(text: str, characters: int) -> str:
     return line if len(line) <= characters else line[:characters].rsplit(" ", 1)[0] + " ..."
 
 
-def small_model_system(persona: Persona) -> str:
-    """The part of the small model's prompt that a persona's every turn shares."""
-    return (
+def small_model_system(persona: Persona, *, taught: bool = False) -> str:
+    """The part of the small model's prompt that a persona's every turn shares.
+
+    Args:
+        taught: whether the model has learned the work; another is told it in words.
+    """
+    who = (
         f"You are {persona.name.capitalize()}, a computer program that listens to people. "
-        f"{bare(persona.manner or 'Calm and warm.', 160)} {style_in_words(style_of(persona))} You answer in two short "
-        "sentences about what the person said, and you end with one gentle question about it. You never talk about "
-        "yourself."
+        f"{bare(persona.manner or 'Calm and warm.', 160)} {style_in_words(style_of(persona))}"
+    )
+    if taught:
+        return who
+    return (
+        f"{who} You answer in two short sentences about what the person said, and you end with one gentle question "
+        "about it. You never talk about yourself."
     )
 
 
-def small_model_prompt(request: ReplyRequest, reading: Reading, opening: str) -> tuple[list[BaseMessage], int]:
-    """Messages for the embedded model, which goes on from `opening`, and how many of the first come again each turn."""
-    messages: list[BaseMessage] = [SystemMessage(small_model_system(request.persona))]
-    for aim, said, answer in _EXAMPLES[reading.tone]:
+def small_model_prompt(
+    request: ReplyRequest, reading: Reading, opening: str, *, taught: bool = False
+) -> tuple[list[BaseMessage], int]:
+    """Messages for the embedded model, which goes on from `opening`, and how many of the first come again each turn.
+
+    A model that was `taught` by such prompts needs neither the examples nor the instructions.
+    """
+    messages: list[BaseMessage] = [SystemMessage(small_model_system(request.persona, taught=taught))]
+    for aim, said, answer in () if taught else _EXAMPLES[reading.tone]:
         messages += [SystemMessage(aim), HumanMessage(said), AIMessage(answer)]
     constant = len(messages)
     for exchange in list(request.history)[-2:]:

@@ -43,6 +43,8 @@ WRITING_SHARE = 1 / 3
 that something is always said in time."""
 _REPLY_TOKENS = 56
 """Enough for two spoken sentences of the embedded model."""
+ADAPTER_SUFFIX = ".safetensors"
+PERMISSIVE = "permissive"
 LONGEST_ANSWER_CHARACTERS = 20_000
 """A chat model that writes more than this for a few sentences has lost its way."""
 
@@ -56,7 +58,9 @@ class SmolLM2Responder:
     takes out what must not be said, scores the rest and what the rules would say, and the best follows the opening.
 
     Args:
-        model: path of another SmolLM2-*-Instruct GGUF file; None takes the embedded one.
+        model: path of another SmolLM2-*-Instruct GGUF file, or of an adapter to the embedded model (.safetensors, see
+            `rapport train reply`); "permissive" takes the embedded model and leaves out every part that was trained on
+            non-commercial data; None takes all that is shipped.
         candidates: how many ways the model writes.
         rules: whether what the rules would say competes with them.
 
@@ -74,8 +78,17 @@ class SmolLM2Responder:
     ) -> None:
         from rapport.agent.response.smollm2 import ChatSmolLM2
 
-        self._chat: CandidateWriter = ChatSmolLM2(gguf_path=model, max_tokens=_REPLY_TOKENS)
-        self._planner, self._scorer = _trained_parts()
+        self._taught = model is not None and model.endswith(ADAPTER_SUFFIX)
+        embedded = self._taught or model == PERMISSIVE
+        self._chat: CandidateWriter = ChatSmolLM2(
+            gguf_path=None if embedded else model,
+            adapter_path=model if self._taught else None,
+            max_tokens=_REPLY_TOKENS,
+        )
+        if model == PERMISSIVE:
+            self._planner, self._scorer = Planner(), Scorer(None, MiniLMEmbedder())
+        else:
+            self._planner, self._scorer = trained_parts()
         self._count, self._rules = candidates, rules
         self.capabilities = ResponderCapabilities(streaming=True, model=model or "SmolLM2-135M-Instruct")
 
@@ -84,7 +97,7 @@ class SmolLM2Responder:
         """A responder on parts of the application's own."""
         responder = cls.__new__(cls)
         responder._chat, responder._planner, responder._scorer = chat, planner, scorer
-        responder._count, responder._rules = CANDIDATES, True
+        responder._count, responder._rules, responder._taught = CANDIDATES, True, False
         responder.capabilities = ResponderCapabilities(streaming=True, model=type(chat).__name__)
         return responder
 
@@ -113,7 +126,7 @@ class SmolLM2Responder:
 
     async def _written(self, request: ReplyRequest, reading: Reading, opening: str) -> tuple[list[str], str]:
         """The model's texts, and what went wrong with them, if anything: the rules have an answer in any case."""
-        messages, constant = small_model_prompt(request, reading, opening)
+        messages, constant = small_model_prompt(request, reading, opening, taught=self._taught)
         until_s = time.monotonic() + WRITING_SHARE * request.budget_s
         stopped = threading.Event()
         try:
@@ -148,7 +161,7 @@ class CandidateWriter(Protocol):
     ) -> tuple[list[str], bool]: ...
 
 
-def _trained_parts() -> tuple[Planner, Scorer]:
+def trained_parts() -> tuple[Planner, Scorer]:
     """The planner and the scorer with every trained part that is installed; loaded now, so that no turn waits."""
     cause, policy, judge = CauseExtractor(), StrategyPolicy(), EmpathyScorer()
     turns = [ContextTurn("Hello.", same_speaker=True)]

@@ -33,7 +33,25 @@ _CACHED_PROMPTS = 6
 _CONTEXT_TOKENS = 2048
 """Longer prompts lose tokens from the middle of the talk; the model knows 8192 positions."""
 _TOP_FIRST_WORDS = 8
+_IDENTIFYING = {"gguf_path", "adapter_path", "max_tokens", "temperature", "seed", "repetition_penalty"}
 _SENTENCE_ENDS = frozenset(".!?")
+
+
+def chat_tokens(
+    messages: Sequence[BaseMessage], constant: int, encode: Callable[[str], list[str]]
+) -> tuple[list[str], list[str]]:
+    """ChatML tokens of a prompt: those of the first `constant` messages, and the rest up to where the model goes on.
+
+    A last message from the assistant is left open, for the model to go on with.
+    """
+    parts: tuple[list[str], list[str]] = ([], [])
+    for k, message in enumerate(messages):
+        role = {"human": "user", "ai": "assistant"}.get(message.type.removesuffix("MessageChunk").lower(), "system")
+        if role == "assistant" and k == len(messages) - 1:
+            return parts[0], [*parts[1], "<|im_start|>", *encode(f"assistant\n{message.text}")]
+        turn = ["<|im_start|>", *encode(f"{role}\n{message.text}"), "<|im_end|>", *encode("\n")]
+        parts[k >= constant].extend(turn)
+    return parts[0], [*parts[1], "<|im_start|>", *encode("assistant\n")]
 
 
 class ChatSmolLM2(BaseChatModel):
@@ -48,6 +66,8 @@ class ChatSmolLM2(BaseChatModel):
 
     gguf_path: str | None = None
     """Another SmolLM2-*-Instruct GGUF file (Q4_0, Q4_1, Q8_0, F16 or F32); None takes the embedded 135M model."""
+    adapter_path: str | None = None
+    """What `rapport train reply` taught the model, added to its weights; None takes them as they are."""
     max_tokens: int = Field(default=80, ge=1, le=2048)
     temperature: float = Field(default=0.0, ge=0.0)
     """Above 0, the first word is drawn from the likeliest eight at this temperature; the rest follows greedily."""
@@ -66,13 +86,14 @@ class ChatSmolLM2(BaseChatModel):
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
         gguf = Path(self.gguf_path) if self.gguf_path else embedded_gguf()
-        folder = model_folder(gguf)
+        adapter = Path(self.adapter_path) if self.adapter_path else None
+        folder = model_folder(gguf, adapter)
         try:
             self._load(folder)
         except (RuntimeError, ValueError, OSError):
             # A cache folder that somebody damaged: make it again, once.
             shutil.rmtree(folder, ignore_errors=True)
-            self._load(model_folder(gguf))
+            self._load(model_folder(gguf, adapter))
 
     def _load(self, folder: Path) -> None:
         import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
@@ -95,7 +116,7 @@ class ChatSmolLM2(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return self.model_dump(include={"gguf_path", "max_tokens", "temperature", "seed", "repetition_penalty"})
+        return self.model_dump(include=_IDENTIFYING)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes in a prompt."""
@@ -103,19 +124,6 @@ class ChatSmolLM2(BaseChatModel):
 
     def _encode(self, text: str) -> list[str]:
         return cast("list[str]", self._tokenizer.encode(text, add_special_tokens=False).tokens)
-
-    def _turn(self, role: str, text: str) -> list[str]:
-        return ["<|im_start|>", *self._encode(f"{role}\n{text}"), "<|im_end|>", *self._encode("\n")]
-
-    def _prompt(self, messages: Sequence[BaseMessage], constant: int) -> tuple[list[str], list[str]]:
-        """ChatML tokens: those of the first `constant` messages, and the rest up to where the model goes on."""
-        parts: tuple[list[str], list[str]] = ([], [])
-        for k, message in enumerate(messages):
-            role = {"human": "user", "ai": "assistant"}.get(message.type.removesuffix("MessageChunk").lower(), "system")
-            if role == "assistant" and k == len(messages) - 1:
-                return parts[0], [*parts[1], "<|im_start|>", *self._encode(f"assistant\n{message.text}")]
-            parts[k >= constant].extend(self._turn(role, message.text))
-        return parts[0], [*parts[1], "<|im_start|>", *self._encode("assistant\n")]
 
     def _may_cache(self, beginning: list[str]) -> bool:
         key = "".join(beginning)
@@ -126,7 +134,7 @@ class ChatSmolLM2(BaseChatModel):
 
     def _asked(self, messages: Sequence[BaseMessage], options: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
         """The tokens of the prompt behind its constant beginning, and what every call of the decoder takes."""
-        beginning, talk = self._prompt(messages, int(options.get("constant_messages", 1)))
+        beginning, talk = chat_tokens(messages, int(options.get("constant_messages", 1)), self._encode)
         room = _CONTEXT_TOKENS - len(beginning)
         if len(talk) > room:
             talk = talk[: room // 4] + talk[-(room - room // 4) :]

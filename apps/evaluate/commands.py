@@ -199,8 +199,13 @@ def safety(
 def empathy(
     file: Annotated[Path, typer.Option(help="EmpatheticDialogues (.csv or JSON lines) or ESConv (JSON lines).")],
     responder: Annotated[
-        list[str] | None, typer.Option(help="rules, single or chain; may be given again. All three by default.")
+        list[str] | None,
+        typer.Option(
+            help="rules, single, chain, taught-single or taught-chain; may be given again. By default the first three, "
+            "and with an adapter all."
+        ),
     ] = None,
+    adapter: Annotated[Path | None, typer.Option(help="What `rapport train reply` wrote: adapter.safetensors.")] = None,
     n: Annotated[int, typer.Option(min=2, help="How many contexts are drawn.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the draw and of the replies.")] = 0,
     persona: Annotated[str, typer.Option(help="A shipped persona, or the path of a card.")] = "harbor",
@@ -209,10 +214,12 @@ def empathy(
 ) -> None:
     """How much empathy replies show, and how they are made, beside what people answered."""
     from rapport.apps.evaluate.empathy import empathy as run
+    from rapport.apps.evaluate.empathy import responders_with
 
     _check(json)
     _check(replies)
-    report = run(file, responder or ("rules", "single", "chain"), n=n, seed=seed, persona=persona)
+    names = responder or tuple(responders_with(adapter))
+    report = run(file, names, n=n, seed=seed, persona=persona, adapter=adapter)
     report.show()
     if json is not None:
         report.write(json)

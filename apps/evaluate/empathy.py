@@ -21,11 +21,11 @@ from rapport.agent.perception.text_model import ContextTurn
 from rapport.agent.response.clauses import is_finished, same_sentence_key, split_sentences
 from rapport.agent.response.empathy import EmpathyScorer
 from rapport.agent.response.plan import Reading, read
-from rapport.agent.response.responder import SmolLM2Responder
+from rapport.agent.response.responder import ADAPTER_SUFFIX, SmolLM2Responder
 from rapport.agent.response.rules import RuleResponder
 from rapport.agent.response.scoring import emotional_fit
 from rapport.agent.response.strategy import STRATEGIES, StrategyPolicy
-from rapport.agent.response.style import questions_in
+from rapport.agent.response.style import questions_in, style_of
 from rapport.agent.stages import EmpathyPlan, ReplyRequest, Responder
 from rapport.apps.evaluate.empathy_data import Context, read_contexts
 from rapport.apps.evaluate.metrics import Floats, Ints, accuracy, bootstrap, interval, macro_f1
@@ -44,6 +44,8 @@ RESPONDERS: Mapping[str, Callable[[], Responder]] = {
     "chain": SmolLM2Responder,
 }
 """What can be compared: rules alone; the embedded model's one reply; the best of its candidates and the rules'."""
+TAUGHT: Mapping[str, str] = {"taught-single": "single", "taught-chain": "chain"}
+"""The same with an adapter (`rapport train reply`), and what each is compared with."""
 HUMAN = "human"
 
 
@@ -70,8 +72,9 @@ class EmpathyReport:
     seed: int
     figures: Mapping[str, Mapping[str, float | None]]
     intervals: Mapping[str, Mapping[str, tuple[float, float]]]
-    above_human: Mapping[str, Mapping[str, tuple[float, float, float]]]
-    """Per responder and mechanism: the mean of the paired difference to the human answers, and its interval."""
+    differences: Mapping[str, Mapping[str, Mapping[str, tuple[float, float, float]]]]
+    """Per responder and what it is compared with (the human answers, and of one with an adapter the same without):
+    by figure the mean of the paired difference, and its interval."""
     strategy: Mapping[str, float]
     """`accuracy` and `macro_f1` of the policy against the annotated strategies; empty where there are none."""
     answers: Sequence[Answer]
@@ -85,7 +88,7 @@ class EmpathyReport:
             "responders": {
                 name: {**figures, "intervals": self.intervals[name]} for name, figures in self.figures.items()
             },
-            "above_human": self.above_human,
+            "differences": self.differences,
             "strategy": self.strategy,
         }
 
@@ -104,21 +107,40 @@ class EmpathyReport:
         console = Console(soft_wrap=True)
         console.print(f"empathy: {self.file}, n = {self.n}, seed {self.seed}", highlight=False, markup=False)
         console.print(table)
+        for name, of in self.differences.items():
+            for other, found in of.items():
+                if other != HUMAN:
+                    table = Table("", f"{name} less {other}", box=None, pad_edge=False)
+                    for figure, (mean, low, high) in found.items():
+                        table.add_row(figure, f"{mean:+.3f} \\[{low:+.3f}, {high:+.3f}]")
+                    console.print(table)
         for name, value in self.strategy.items():
             console.print(f"strategy {name}: {value:.3f}", highlight=False)
 
 
 def empathy(
-    file: Path, responders: Sequence[str], *, n: int = 200, seed: int = 0, persona: str = "harbor"
+    file: Path,
+    responders: Sequence[str],
+    *,
+    n: int = 200,
+    seed: int = 0,
+    persona: str = "harbor",
+    adapter: Path | None = None,
 ) -> EmpathyReport:
     """Let responders answer `n` contexts of a file, and judge their replies and the human ones.
 
+    Args:
+        adapter: what the responders of TAUGHT add to the embedded model.
+
     Raises:
-        InputError: the file is neither EmpatheticDialogues nor ESConv, or a responder or persona is unknown.
+        InputError: the file is neither EmpatheticDialogues nor ESConv, a responder or persona is unknown, or one wants
+            an adapter and none is given.
     """
-    unknown = [name for name in responders if name not in RESPONDERS]
+    made = responders_with(adapter)
+    unknown = [name for name in responders if name not in made]
     if unknown:
-        raise InputError(f"unknown responder {unknown[0]!r}; choose from {', '.join(RESPONDERS)}")
+        hint = "; give --adapter FILE" if unknown[0] in TAUGHT else f"; choose from {', '.join((*RESPONDERS, *TAUGHT))}"
+        raise InputError(f"{'no adapter for' if unknown[0] in TAUGHT else 'unknown'} responder {unknown[0]!r}{hint}")
     contexts = read_contexts(file, n, seed)
     requests = _requests(contexts, persona, seed)
     answers = [
@@ -126,22 +148,45 @@ def empathy(
         for c, r in zip(contexts, requests, strict=True)
     ]
     for name in responders:
-        answers += asyncio.run(_answers(name, RESPONDERS[name](), contexts, requests))
+        answers += asyncio.run(_answers(name, made[name](), contexts, requests))
     readings = [read(request) for request in requests]
     judge, embedder = EmpathyScorer(), MiniLMEmbedder()
     figures: dict[str, dict[str, float | None]] = {}
     intervals: dict[str, dict[str, tuple[float, float]]] = {}
-    levels: dict[str, Floats] = {}
+    measured: dict[str, _Measured] = {}
     for name in (HUMAN, *responders):
         own = [answer for answer in answers if answer.responder == name]
-        rows = _rows(own, requests, readings, judge, embedder)
-        levels[name] = np.stack([rows[key] for key in _MECHANISMS], axis=1)
-        figures[name], intervals[name] = _figures(own, rows, seed)
-    above = {name: _paired(levels[name] - levels[HUMAN], seed) for name in responders}
-    return EmpathyReport(file, len(contexts), seed, figures, intervals, above, _strategies(contexts, requests), answers)
+        measured[name] = _measured(own, requests, readings, judge, embedder)
+        figures[name], intervals[name] = _figures(own, measured[name], seed)
+    differences = {
+        name: {
+            other: _paired(measured[name], measured[other], seed)
+            for other in (HUMAN, TAUGHT.get(name, HUMAN))
+            if other in measured
+        }
+        for name in responders
+    }
+    return EmpathyReport(
+        file, len(contexts), seed, figures, intervals, differences, _strategies(contexts, requests), answers
+    )
 
 
-_MECHANISMS = ("reactions", "interpretations", "explorations")
+def responders_with(adapter: Path | None) -> dict[str, Callable[[], Responder]]:
+    """What can be compared, by name: RESPONDERS, and with an adapter TAUGHT too. Raises InputError for another file."""
+    if adapter is None:
+        return dict(RESPONDERS)
+    if adapter.suffix != ADAPTER_SUFFIX:
+        raise InputError(f"{adapter}: is no adapter; give the {ADAPTER_SUFFIX} file that `rapport train reply` wrote")
+    one = partial(SmolLM2Responder, str(adapter), candidates=1, rules=False)
+    return {**RESPONDERS, "taught-single": one, "taught-chain": partial(SmolLM2Responder, str(adapter))}
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One number per reply for everything that has a mean, and each reply's words."""
+
+    rows: Mapping[str, Floats]
+    tokens: Sequence[Sequence[str]]
 
 
 def _requests(contexts: Sequence[Context], persona: str, seed: int) -> list[ReplyRequest]:
@@ -182,24 +227,26 @@ async def _answers(
     return out
 
 
-def _rows(
+def _measured(
     answers: Sequence[Answer],
     requests: Sequence[ReplyRequest],
     readings: Sequence[Reading],
     judge: EmpathyScorer,
     embedder: MiniLMEmbedder,
-) -> dict[str, Floats]:
-    """One number per reply for everything that has a mean."""
+) -> _Measured:
     scores = [judge.score(answer.seeker, [answer.reply]) for answer in answers]
     replies, seekers = embedder.embed([a.reply for a in answers]), embedder.embed([a.seeker for a in answers])
     own = [{same_sentence_key(s) for s in split_sentences(a.seeker)} for a in answers]
-    return {
+    lengths = [len(a.reply.split()) for a in answers]
+    ranges = [style_of(request.persona).words for request in requests]
+    rows = {
         "reactions": np.array([float(s.reactions[0]) for s in scores]),
         "interpretations": np.array([float(s.interpretations[0]) for s in scores]),
         "explorations": np.array([float(s.explorations[0]) for s in scores]),
         "relevance": np.einsum("ij,ij->i", replies, seekers).astype(np.float64),
         "fit": np.array([emotional_fit(a.reply, g, r) for a, g, r in zip(answers, readings, requests, strict=True)]),
-        "words": np.array([float(len(a.reply.split())) for a in answers]),
+        "words": np.array(lengths, np.float64),
+        "in_range": np.array([float(least <= n <= most) for n, (least, most) in zip(lengths, ranges, strict=True)]),
         "questions": np.array([float(questions_in(a.reply)) for a in answers]),
         "cut_off": np.array([float(not is_finished(a.reply)) for a in answers]),
         "echoes": np.array(
@@ -209,14 +256,14 @@ def _rows(
             ]
         ),
     }
+    return _Measured(rows, [re.findall(r"[\w']+", answer.reply.lower()) for answer in answers])
 
 
 def _figures(
-    answers: Sequence[Answer], rows: Mapping[str, Floats], seed: int
+    answers: Sequence[Answer], measured: _Measured, seed: int
 ) -> tuple[dict[str, float | None], dict[str, tuple[float, float]]]:
-    names = list(rows)
-    table = np.stack([rows[name] for name in names], axis=1)
-    tokens = [re.findall(r"[\w']+", answer.reply.lower()) for answer in answers]
+    names, tokens = list(measured.rows), measured.tokens
+    table = np.stack([measured.rows[name] for name in names], axis=1)
 
     def means(drawn: Ints) -> Floats:
         return table[drawn].mean(axis=0)
@@ -239,9 +286,18 @@ def distinct(replies: Sequence[Sequence[str]], size: int) -> float:
     return len(set(runs)) / len(runs) if runs else 0.0
 
 
-def _paired(differences: Floats, seed: int) -> dict[str, tuple[float, float, float]]:
-    samples = bootstrap(lambda rows: differences[rows].mean(axis=0), len(differences), seed)
-    return {name: (float(differences[:, k].mean()), *interval(samples[:, k])) for k, name in enumerate(_MECHANISMS)}
+def _paired(one: _Measured, other: _Measured, seed: int) -> dict[str, tuple[float, float, float]]:
+    """What the first has above the second on the same contexts: means and intervals by figure, Distinct-2 included."""
+    names = list(one.rows)
+    table = np.stack([one.rows[name] - other.rows[name] for name in names], axis=1)
+
+    def statistics(drawn: Ints) -> Floats:
+        more = distinct([one.tokens[int(k)] for k in drawn], 2) - distinct([other.tokens[int(k)] for k in drawn], 2)
+        return np.append(table[drawn].mean(axis=0), more)
+
+    samples = bootstrap(statistics, len(table), seed)
+    found = statistics(np.arange(len(table)))
+    return {name: (float(found[k]), *interval(samples[:, k])) for k, name in enumerate([*names, "distinct_2"])}
 
 
 def _strategies(contexts: Sequence[Context], requests: Sequence[ReplyRequest]) -> dict[str, float]:

@@ -30,25 +30,52 @@ class Context:
 def read_contexts(path: Path, n: int, seed: int) -> list[Context]:
     """`n` contexts of a file, drawn by the seed, one a dialogue; all of a smaller file.
 
+    Of EmpatheticDialogues the first turn of each dialogue, of ESConv one at random.
+
     Raises:
         InputError: neither EmpatheticDialogues (CSV or JSON lines) nor ESConv (JSON lines), or no dialogue fits.
     """
-    lines = read_lines(path)
     rng = random.Random(seed)
-    contexts = _esconv(path, lines, rng) if '"dialog"' in lines[0][1] else _empatheticdialogues(path)
-    if not contexts:
-        raise InputError(f"{path}: no dialogue has a turn and an answer")
+    contexts = [rng.choice(of) if is_support(of) else of[0] for of in read_dialogues(path)]
     rng.shuffle(contexts)
     return contexts[:n]
 
 
-def _empatheticdialogues(path: Path) -> list[Context]:
-    """The first turn of each dialogue, and its answer."""
-    return [
-        Context(dialogue.name, dialogue.turns[0].text.strip(), dialogue.turns[1].text.strip())
-        for dialogue in read_empatheticdialogues(path)
-        if len(dialogue.turns) > 1 and dialogue.turns[0].text.strip() and dialogue.turns[1].text.strip()
-    ]
+def read_dialogues(path: Path) -> list[list[Context]]:
+    """Every context of each dialogue of a file, in order, each with up to four exchanges before it.
+
+    Raises:
+        InputError: as `read_contexts`.
+    """
+    lines = read_lines(path)
+    found = _esconv(path, lines) if '"dialog"' in lines[0][1] else _empatheticdialogues(path)
+    dialogues = [contexts for contexts in found if contexts]
+    if not dialogues:
+        raise InputError(f"{path}: no dialogue has a turn and an answer")
+    return dialogues
+
+
+def is_support(dialogue: Sequence[Context]) -> bool:
+    """Whether a dialogue has support strategies, as those of ESConv do."""
+    return any(context.strategy is not None for context in dialogue)
+
+
+_EXCHANGES_BEFORE = 4
+
+
+def _empatheticdialogues(path: Path) -> list[list[Context]]:
+    found: list[list[Context]] = []
+    for dialogue in read_empatheticdialogues(path):
+        texts = [turn.text.strip() for turn in dialogue.turns]
+        pairs = [Exchange(texts[k], texts[k + 1]) for k in range(0, len(texts) - 1, 2)]
+        found.append(
+            [
+                Context(dialogue.name, pair.person, pair.agent, tuple(pairs[max(0, k - _EXCHANGES_BEFORE) : k]))
+                for k, pair in enumerate(pairs)
+                if pair.person and pair.agent
+            ]
+        )
+    return found
 
 
 _STRATEGIES = {
@@ -64,9 +91,8 @@ _STRATEGIES = {
 }
 
 
-def _esconv(path: Path, lines: Sequence[tuple[int, str]], rng: random.Random) -> list[Context]:
-    """One supporter's turn of each dialogue, drawn at random, with up to four exchanges before it."""
-    contexts: list[Context] = []
+def _esconv(path: Path, lines: Sequence[tuple[int, str]]) -> list[list[Context]]:
+    found: list[list[Context]] = []
     for line, content in lines:
         try:
             data: dict[str, Any] = json.loads(content)
@@ -75,17 +101,19 @@ def _esconv(path: Path, lines: Sequence[tuple[int, str]], rng: random.Random) ->
             raise fault(
                 path, line, "expected a JSON object with dialog, turns of speaker and text, as in ESConv"
             ) from None
-        places = [k for k in range(1, len(turns)) if turns[k][0] == "supporter"]
-        if not places:
-            continue
-        place = rng.choice(places)
-        before = turns[: place - 1]
-        if before and before[0][0] == "supporter":
-            before = [("seeker", "", ""), *before]
-        pairs = [Exchange(before[k][1], before[k + 1][1]) for k in range(0, len(before) - 1, 2)]
         name = str(data.get("id", line))
-        contexts.append(Context(name, turns[place - 1][1], turns[place][1], tuple(pairs[-4:]), turns[place][2] or None))
-    return contexts
+        found.append([_context(name, turns, k) for k in range(1, len(turns)) if turns[k][0] == "supporter"])
+    return found
+
+
+def _context(name: str, turns: Sequence[tuple[str, str, str]], place: int) -> Context:
+    """The context of the supporter's turn at `place`, which follows one of the seeker."""
+    before = turns[: place - 1]
+    if before and before[0][0] == "supporter":
+        before = [("seeker", "", ""), *before]
+    pairs = [Exchange(before[k][1], before[k + 1][1]) for k in range(0, len(before) - 1, 2)]
+    history = tuple(pairs[-_EXCHANGES_BEFORE:])
+    return Context(name, turns[place - 1][1], turns[place][1], history, turns[place][2] or None)
 
 
 def _joined(dialog: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:

@@ -42,9 +42,9 @@ Whoever runs it for people in need must have people to look after them.
 
 - {training["cases"]} cases of `tests/fixtures/safety_cases.jsonl` (parts train and dev), written for this in pairs of
   a danger and a harmless text of like words; no real person's words.
-- {training["phrases"]:,} texts of `apps/train/safety_texts/`, by eight authors. The two of `pairs.txt` had seen the
-  parts train and dev but not the held-out part; the six others had seen no case at all. Texts that share six tenths of
-  their words with a held-out, fresh or blind case were left out.
+- {training["phrases"]:,} texts of `apps/train/safety_texts/`, by thirteen authors. The two of `pairs.txt` had seen the
+  parts train and dev but not the held-out part; the eleven others had seen no case at all. Texts that share six tenths
+  of their words with a held-out, fresh or blind case were left out.
 - {training["strangers"]} texts labelled by hand for this (ids in `apps/train/safety_labels.tsv`, no text): GoEmotions
   (Apache-2.0), EmpatheticDialogues (CC BY-NC 4.0), and EPITOME's posts (Sharma et al. 2020; for research). Most are
   EPITOME's, of which some that were plainly of one level were picked.
@@ -76,13 +76,15 @@ says so.
 {_rows(scores["thresholds_chosen_on"])}
 
 The blind cases are the hardest and the most to be trusted: their author, who had seen nothing of all this, was asked
-for what a careful rater would put into a test, half of the crises told indirectly, and for look-alikes. The version
-before this one found 29 % of their crises with 6 % false alarms; some of the cases that it misread were seen then by
-who trained this one, and no text was written for them. The fresh cases are what is left of 360 by an author who knew
-none of the other texts: they were scored after each of the last trainings, thresholds were once chosen by another rule
-because of them, and half of them, drawn by chance with pairs kept whole, are in part train. The written held-out cases
-are less than blind: the rules' author knew them when writing the rules, so the rules' row is too good, and earlier
-versions were scored on them; the classifier has seen none of them.
+for what a careful rater would put into a test, half of the crises told indirectly, and for look-alikes. Two earlier
+versions were scored on them (29 % of their crises found with 6 % false alarms, then 81 % with 13 %); some of the
+cases that the first misread were seen by who trained this one. The second's figures decided what kind of text was
+written next (harmless talk and concerns); who wrote it had seen none of the cases, nor what was misread. The fresh
+cases are what is left of 360 by an author who knew none of the other texts: they were scored after each of the last
+trainings, thresholds were once chosen by another rule because of them, and half of them, drawn by chance with pairs
+kept whole, are in part train. The written held-out cases are less than blind: the rules' author knew them when
+writing the rules, so the rules' row is too good, and earlier versions were scored on them; the classifier has seen
+none of them.
 
 GoEmotions' and EmpatheticDialogues' held-out texts were drawn among texts with an alarming word, so they are harder
 than everyday talk; EPITOME's are whole posts of strangers, whose crises are mostly about suicide. All were labelled

@@ -107,3 +107,13 @@ def test_a_smaller_configuration_is_one_call_away() -> None:
     assert (text.voice, text.animation, text.rendering) == (None, None, None)
     audible = AgentConfig().without_pictures()
     assert audible.voice is not None and (audible.animation, audible.rendering) == (None, None)
+
+
+def test_permissive_weights_reach_the_responder(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "weights: permissive\n"))
+    assert config.response == StageConfig(use="smollm2:permissive", fallback=("rules",), budget_s=12)
+    assert AgentConfig.model_validate(config.model_dump()) == config and config.patient().weights == "permissive"
+    chain = load_config(written(tmp_path, "response: [rules, smollm2]\nweights: permissive\n")).response.chain
+    assert chain == ("rules", "smollm2:permissive")
+    with pytest.raises(InputError, match="write 'smollm2' instead"):
+        load_config(written(tmp_path, "weights: permissive\nresponse: smollm2:reply/adapter.safetensors\n"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rapport.apps.evaluate.empathy import HUMAN, distinct, empathy
-from rapport.apps.evaluate.empathy_data import read_contexts
+from rapport.apps.evaluate.empathy import HUMAN, RESPONDERS, TAUGHT, distinct, empathy, responders_with
+from rapport.apps.evaluate.empathy_data import read_contexts, read_dialogues
 from rapport.persona.errors import ComponentError, InputError
 
 
@@ -82,6 +82,10 @@ def test_rules_and_people_are_judged_by_one_ruler(ed: Path, tmp_path: Path) -> N
     assert all(0 <= rules[name] <= 2 for name in ("reactions", "interpretations", "explorations"))
     low, high = rules["intervals"]["words"]
     assert low <= rules["words"] <= high
+    above = told["differences"]["rules"][HUMAN]
+    assert set(above) >= {"relevance", "reactions", "in_range", "cut_off", "echoes", "distinct_2"}
+    for name, (mean, low, high) in above.items():
+        assert mean == pytest.approx(rules[name] - human[name]) and low <= high, name
     report.write_replies(tmp_path / "replies.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "replies.jsonl").read_text().splitlines()]
     assert len(lines) == 8 and lines[-1]["plan"]["event"]
@@ -101,3 +105,17 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
 def test_an_unknown_responder_lists_the_choices(ed: Path) -> None:
     with pytest.raises(InputError, match="rules, single, chain"):
         empathy(ed, ["gpt"], n=2)
+
+
+def test_a_taught_responder_wants_an_adapter(ed: Path) -> None:
+    with pytest.raises(InputError, match="'taught-chain'; give --adapter FILE"):
+        empathy(ed, ["taught-chain"], n=2)
+    assert list(responders_with(None)) == list(RESPONDERS)
+    assert set(responders_with(Path("adapter.safetensors"))) == {*RESPONDERS, *TAUGHT}
+    with pytest.raises(InputError, match="is no adapter"):
+        responders_with(ed)
+
+
+def test_esconv_tells_every_supporters_turn_in_order(esconv: Path) -> None:
+    first, *_ = read_dialogues(esconv)
+    assert [context.human for context in first] == ["When was that?", "That must hurt. Really."]

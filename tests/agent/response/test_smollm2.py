@@ -143,11 +143,11 @@ async def test_a_fixed_answer_needs_no_model(
 def test_it_is_converted_once_however_many_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAPPORT_CACHE", str(tmp_path))
     conversions: list[Path] = []
-    convert: Callable[[Path, Path, bool], None] = weights.convert_in_subprocess
+    convert: Callable[[Path, Path, bool, Path | None], None] = weights.convert_in_subprocess
 
-    def counted(gguf: Path, folder: Path, show_progress: bool) -> None:
+    def counted(gguf: Path, folder: Path, show_progress: bool, adapter: Path | None) -> None:
         conversions.append(folder)
-        convert(gguf, folder, show_progress)
+        convert(gguf, folder, show_progress, adapter)
 
     monkeypatch.setattr(weights, "convert_in_subprocess", counted)
     with ThreadPoolExecutor(2) as pool:
@@ -167,7 +167,9 @@ def test_a_damaged_cache_is_made_again(chat: ChatSmolLM2, tmp_path: Path, monkey
     good = model_folder(embedded_gguf())
     monkeypatch.setenv("RAPPORT_CACHE", str(tmp_path))
     monkeypatch.setattr(
-        weights, "convert_in_subprocess", lambda gguf, folder, show: shutil.copytree(good, folder, dirs_exist_ok=True)
+        weights,
+        "convert_in_subprocess",
+        lambda gguf, folder, show, adapter: shutil.copytree(good, folder, dirs_exist_ok=True),
     )
     damaged = model_folder(embedded_gguf())
     (damaged / "model.bin").write_bytes(b"\0" * 100)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def build(voices: Path, out: Path) -> None:
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         parts |= {f"{name}/{field}": part for field, part in found._asdict().items()}
-    np.savez_compressed(out, **parts)
+    cast("Any", np).savez_compressed(out, **parts)
 
 
 def _floats(values: NDArray[np.float64]) -> Floats:

@@ -149,7 +149,7 @@ class LowRank(NamedTuple):
 
     def table(self) -> Floats:
         """The voice's style vectors, shape (lengths, STYLE_SIZE)."""
-        return self.mean + self.weights @ self.directions
+        return (self.mean + self.weights @ self.directions).astype(np.float32)
 
 
 def load_styles() -> dict[str, Floats]:

@@ -248,6 +248,9 @@ LONG = (
     "Give all of that some time before you plan.",
     "Then look at what you would like to keep.",
     "Some of it may be closer than you think.",
+    "There may be people who would like to hear from you.",
+    "There may be work that you never thought of.",
+    "And there may be days that belong to you alone.",
 )
 ANSWERS = (
     ("I hear how alone you feel in the evening.",),

@@ -37,8 +37,17 @@ class SystemClock:
 
 def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
-    loop.set_default_executor(_Threads())
+    give_threads(loop)
     return loop
+
+
+def give_threads(loop: asyncio.AbstractEventLoop) -> None:
+    """Let every `asyncio.to_thread` of this loop have a thread of its own at once.
+
+    A loop of one's own making has few (six on two cores): where many are answered, they are all taken by voices and
+    language models at work, and who speaks next is not even heard before one of them is done.
+    """
+    loop.set_default_executor(_Threads())
 
 
 class _Threads(ThreadPoolExecutor):

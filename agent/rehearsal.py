@@ -40,7 +40,8 @@ async def rehearse(agent: Agent) -> list[Failed]:
 
     runners = {stage: runner for stage, runner in agent.runners.items()}
     emotions = agent.emotion_runners
-    started = await asyncio.gather(*(start(runner) for runner in (*runners.values(), *emotions)))
+    # One after another: a page that is being opened meanwhile gets the other core, and more of Python's one lock.
+    started = [await start(runner) for runner in (*runners.values(), *emotions)]
     components = dict(zip(runners, started, strict=False))
 
     async def attempt(runner: StageRunner | None, component: Any, work: Callable[[Any], Awaitable[T]]) -> T | None:

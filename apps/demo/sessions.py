@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rapport.agent import events as ev
 from rapport.agent.agent import Agent
+from rapport.agent.clock import give_threads
 from rapport.agent.config import AgentConfig, StageConfig
 from rapport.apps.demo import head
 from rapport.apps.demo.camera import Cameras, SeeingAgent
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 MOST_CONVERSATIONS = 64
 """When more tabs are open, the one that was idle for longest starts anew."""
 
-ANSWERS_AT_ONCE = 4
-"""Tabs that are answered at the same time; the others wait in line."""
+ANSWERS_AT_ONCE = 8
+"""Tabs that are answered at the same time; the others wait in line. The first words of all come early: what takes long
+is to speak."""
 
 MakeAgent = Callable[[str], Agent]
 """Makes a fresh agent for a persona's name."""
@@ -135,6 +137,7 @@ class Sessions:
         Raises:
             InputError: unknown persona, or nothing can be remembered here.
         """
+        give_threads(asyncio.get_running_loop())
         if person is None:
             agent = self._make_agent(persona)
         elif self._make_keeping is None:

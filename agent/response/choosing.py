@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rapport.agent.response.clauses import clean, same_sentence_key, split_sentences
 from rapport.agent.response.deliberation import Candidate, Deliberation
+from rapport.agent.response.exemplars import Exemplar
 from rapport.agent.response.filters import objection
 from rapport.agent.response.rules import Writer
 from rapport.agent.response.scoring import Scorer, total
@@ -28,7 +29,8 @@ class Chooser:
 
     Args:
         opening: the reply's first sentence, which is being spoken already.
-        rules: whether what the rules would say competes; without, it only stands in where nothing else is left.
+        rules: whether exemplars compete, or what the rules would say where there are none; without, the rules only
+            stand in where nothing else is left.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Chooser:
         """The candidates, best first, from the texts that a model wrote, of which there may be none."""
         drafts = [draft for text in written if (draft := self._reduced(text)) is not None]
         ruled = Candidate(" ".join(self._by_rules), "rules")
-        if self._rules or not drafts:
+        if self._rules:
+            drafts += [draft for each in self._steps.alike if (draft := self._from(each)) is not None]
+        if not drafts or (self._rules and not self._steps.alike):
             drafts.append(ruled)
         unlike = list({same_sentence_key(draft.text): draft for draft in reversed(drafts)}.values())[::-1]
         replies = [f"{self._opening} {draft.text}".strip() for draft in unlike]
@@ -61,6 +65,23 @@ class Chooser:
         # Of equals the earlier counts, so the same scores give the same reply.
         ranked = sorted(scored, key=lambda candidate: -round(candidate.total, 6))
         return Deliberation(self._opening, tuple(ranked), self._steps.sources, note)
+
+    def _from(self, exemplar: Exemplar) -> Candidate | None:
+        """What may be said of an exemplar's answer behind the opening; None when nothing is left."""
+        kept: list[str] = []
+        questions, words = self._writer.questions_left, len(self._opening.split())
+        for sentence in exemplar.sentences:
+            key, asks = same_sentence_key(sentence), sentence.endswith("?")
+            words += len(sentence.split())
+            if key in self._said or (asks and questions < 1):
+                continue
+            if len(kept) >= self._limit or (kept and words > self._writer.style.words[1]):
+                break
+            kept.append(in_style(sentence, self._writer.style))
+            questions -= asks
+        if kept and self._question and len(kept) < self._limit and not kept[-1].endswith("?"):
+            kept.append(self._question)
+        return Candidate(" ".join(kept), "exemplar") if kept else None
 
     def _reduced(self, text: str) -> Candidate | None:
         """A text's sentences that may be spoken; None when none is left."""

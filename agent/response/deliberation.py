@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Origin = Literal["model", "rules", "both"]
+Origin = Literal["model", "rules", "both", "exemplar"]
 """Who wrote what follows the opening."""
 
 

@@ -22,6 +22,7 @@ from rapport.agent.response.choosing import Chooser
 from rapport.agent.response.clauses import ClauseSplitter, split_long, split_opening, split_sentences
 from rapport.agent.response.deliberation import Deliberation
 from rapport.agent.response.empathy import EmpathyScorer
+from rapport.agent.response.exemplars import Exemplars
 from rapport.agent.response.plan import Reading, read
 from rapport.agent.response.prompts import small_model_prompt
 from rapport.agent.response.rules import Writer
@@ -53,16 +54,17 @@ class SmolLM2Responder:
     """Stage `response` with the embedded model: the plan is computed step by step, and of several ways to say it the
     best is spoken.
 
-    The opening names what happened or what is felt, by rules, and is spoken while the model still writes; the model
-    reads it as the beginning of its own answer and goes on from there, `candidates` times in one batch. `Chooser`
-    takes out what must not be said, scores the rest and what the rules would say, and the best follows the opening.
+    Where the stock has turns like this one (`exemplars`), their answers are what is chosen from. Elsewhere the opening
+    names what happened or what is felt, by rules, and is spoken while the model still writes; the model reads it as
+    the beginning of its own answer and goes on from there, `candidates` times in one batch. `Chooser` takes out what
+    must not be said, scores the rest and what the rules would say, and the best follows the opening.
 
     Args:
         model: path of another SmolLM2-*-Instruct GGUF file, or of an adapter to the embedded model (.safetensors, see
             `rapport train reply`); "permissive" takes the embedded model and leaves out every part that was trained on
             non-commercial data; None takes all that is shipped.
         candidates: how many ways the model writes.
-        rules: whether what the rules would say competes with them.
+        rules: whether exemplars and what the rules would say compete with them.
 
     Raises:
         ComponentError: the weights are not installed, or cannot be prepared.
@@ -86,7 +88,8 @@ class SmolLM2Responder:
             max_tokens=_REPLY_TOKENS,
         )
         if model == PERMISSIVE:
-            self._planner, self._scorer = Planner(), Scorer(None, MiniLMEmbedder())
+            embedder = MiniLMEmbedder()
+            self._planner, self._scorer = Planner(exemplars=Exemplars(embedder)), Scorer(None, embedder)
         else:
             self._planner, self._scorer = trained_parts()
         self._count, self._rules = candidates, rules
@@ -111,13 +114,14 @@ class SmolLM2Responder:
             for sentence in writer.sentences():
                 yield sentence
             return
-        opening = writer.opening()
+        opening = writer.opening_of(steps.alike) or writer.opening()
         for clause in split_opening(opening):
             yield clause
         if request.max_sentences < 2:
             return
         chooser = Chooser(request, steps, writer, opening, self._scorer, rules=self._rules)
-        written, note = await self._written(request, steps.reading, opening)
+        asks_model = not (self._rules and steps.alike)
+        written, note = await self._written(request, steps.reading, opening) if asks_model else ([], "")
         considered = await asyncio.to_thread(chooser.choose, written, note)
         yield considered
         for sentence in split_sentences(considered.chosen.text):
@@ -165,11 +169,12 @@ def trained_parts() -> tuple[Planner, Scorer]:
     """The planner and the scorer with every trained part that is installed; loaded now, so that no turn waits."""
     cause, policy, judge = CauseExtractor(), StrategyPolicy(), EmpathyScorer()
     turns = [ContextTurn("Hello.", same_speaker=True)]
+    embedder = MiniLMEmbedder()
     planner = Planner(
         _if_installed(cause, lambda: cause.extract("Hello.", "joy", ())),
         _if_installed(policy, lambda: policy.distribution(turns, emotion="joy", previous=())),
+        Exemplars(embedder),
     )
-    embedder = MiniLMEmbedder()
     return planner, Scorer(_if_installed(judge, lambda: judge.score("Hello.", ["Hello."])), embedder)
 
 

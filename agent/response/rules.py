@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 
 from rapport.agent.response.clauses import split_sentences
+from rapport.agent.response.exemplars import Exemplar
 from rapport.agent.response.feelings import degree, family, felt_in_words, person_word, situation_word
 from rapport.agent.response.plan import Reading, read
 from rapport.agent.response.style import in_style, questions_left, style_of
@@ -98,6 +99,20 @@ class Writer:
         if stock is None:
             return None
         return self._choose(stock[self._manner]).replace("{ask}", self._choose(phrases()["ask"]["anything"]))
+
+    def opening_of(self, exemplars: Sequence[Exemplar]) -> str | None:
+        """The first sentence of an exemplar's answer, if the persona is one to say it and did not lately.
+
+        A blunt or anxious one begins in its own way.
+        """
+        if self._manner != "warm" or self.style.length == "brief":
+            return None
+        for exemplar in exemplars:
+            first = in_style(exemplar.sentences[0], self.style)
+            if not first.endswith("?") and first.lower() not in self._said:
+                self._said += " " + first.lower()
+                return first
+        return None
 
     def opening(self) -> str:
         """The first sentence: what happened, said back, or the feeling, named."""

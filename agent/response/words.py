@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from rapport.persona.card import read_yaml
 
@@ -21,6 +21,13 @@ def phrases() -> dict[str, Any]:
 def words(name: str) -> frozenset[str]:
     """One word list of `words.yaml`."""
     return frozenset(str(_read("words.yaml")[name]).split())
+
+
+@cache
+def one_word() -> Mapping[str, str]:
+    """Of the stems that name one and the same thing ("mum", "mother"), which stands for it."""
+    groups = [[stem(word) for word in str(line).split()] for line in _read("words.yaml")["one_word"]]
+    return {word: group[0] for group in reversed(groups) for word in group}
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,18 @@ def topics() -> tuple[Topic, ...]:
     )
 
 
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    """A crude common form of a word's inflections: enough to see that "puppies" were spoken of as "puppy"."""
-    base = word.lower().split("'")[0]
-    for ending, instead in (("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
-        if base.endswith(ending) and len(base) - len(ending) >= 3:
-            return base[: -len(ending)] + instead
-    return base
+    """The common stem of a word's inflections (Porter 2001, Snowball's English): "puppies" and "puppy" have one."""
+    base = word.lower()
+    return base if base.endswith("n't") else str(_stemmer().stemWord(base.split("'")[0]))
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return cast("Any", snowballstemmer).stemmer("english")
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -30,8 +30,8 @@ ENCODER_RATE = 2e-4
 HEAD_RATE = 1e-3
 LAYER_DECAY = 0.85
 LAYERS = 6
-FROZEN_LAYERS = 3
-"""Lowest layers that stay as they are, with the words' vectors: there is little text to learn from."""
+FROZEN_LAYERS = 0
+"""Lowest layers that stay as they are, beside the words' vectors, which always do."""
 WARM_UP = 0.06
 DROPOUT = 0.1
 

@@ -1,0 +1,198 @@
+"""Exemplars, what people say and what a kind listener answers, found by meaning.
+
+Answers that somebody has thought about beat what a very small model writes (retrieval against generation in Rashkin et
+al. 2019, arXiv 1811.00207), where the stock has a turn that is like this one. `stock/*.tsv` holds it: a tone, two
+ways to say the same thing, and the answer, with tabs between them; lines that begin with # are comments.
+`python -m rapport.agent.response.exemplars` makes `stock/vectors.npz` anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapport.agent.response.clauses import split_sentences
+from rapport.agent.response.words import one_word, stem, topics, words
+from rapport.memory.embedding import Embedder, MiniLMEmbedder
+from rapport.persona.errors import ComponentError, InputError
+
+ExemplarTone = Literal["good", "bad", "plain", "advice"]
+"""The tone of what is said, or that it asks what to do."""
+
+STOCK_FOLDER = Path(__file__).with_name("stock")
+VECTORS_FILE = STOCK_FOLDER / "vectors.npz"
+_OR = " || "
+_SCALE = 127.0
+"""Vectors of length 1 are kept in int8, in steps of 1/127."""
+_NEARER, _FARTHER, _ANSWER = 0.5, 0.3, 0.2
+"""How much the cosines of the nearer and the farther way to say it count, and that of the answer: a chance likeness to
+one wording is none to the other."""
+_NEIGHBOURS = 24
+"""How many exemplars are looked at, of which those that say what the person did not are left out."""
+_MISSING = 0.02
+"""What a word costs that answer and message share and the person did not say."""
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """What two people might have said, meaning the same, and the answer to either."""
+
+    tone: ExemplarTone
+    said: tuple[str, ...]
+    answer: str
+
+    @property
+    def sentences(self) -> list[str]:
+        return split_sentences(self.answer)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """An exemplar, and how near in meaning it is to what was said: a mean of MiniLM's cosines, at most 1."""
+
+    exemplar: Exemplar
+    score: float
+
+
+@cache
+def exemplars() -> tuple[Exemplar, ...]:
+    """The whole stock, in the order of its files.
+
+    Raises:
+        InputError: a line is none (named).
+    """
+    return tuple(
+        each for path in sorted(STOCK_FOLDER.glob("*.tsv")) for each in parsed(path.read_text("utf-8"), path.name)
+    )
+
+
+def parsed(text: str, name: str) -> list[Exemplar]:
+    """The exemplars of one file.
+
+    Raises:
+        InputError: a line is none (named).
+    """
+    found: list[Exemplar] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = [part.strip() for part in line.split("\t")]
+        if len(parts) != 3 or parts[0] not in get_args(ExemplarTone) or not all(parts):
+            raise InputError(f'{name}:{number}: is no exemplar; write "bad<TAB>what is said || the same<TAB>answer"')
+        said = tuple(way.strip() for way in parts[1].split(_OR.strip()) if way.strip())
+        found.append(Exemplar(cast("ExemplarTone", parts[0]), said, parts[2]))
+    return found
+
+
+class Exemplars:
+    """Finds exemplars by what is said. The vectors load when first used; safe from several threads.
+
+    Raises:
+        ComponentError: the weights of MiniLM are not installed.
+    """
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder or MiniLMEmbedder()
+        self._lock = threading.Lock()
+        self._loaded: NDArray[np.float32] | None = None
+
+    def nearest(self, text: str, *, context: str = "", count: int = 3) -> list[Likeness]:
+        """The exemplars that are most like a turn, nearest first; any text is fine.
+
+        Those whose answer names something particular that the person has not spoken of, here or in `context`, are
+        left out: who mourns a cat is not asked about the dog.
+
+        Raises:
+            ComponentError: the vectors are missing, or are not those of the stock.
+        """
+        if not text.strip():
+            return []
+        said, other, answer = (self._vectors() @ self._embedder.embed([text[:1000]])[0]).T
+        scores = _NEARER * np.maximum(said, other) + _FARTHER * np.minimum(said, other) + _ANSWER * answer
+        told = {common(word) for word in re.findall(r"[\w']+", f"{context} {text}".lower())}
+        found: list[Likeness] = []
+        for row in np.argsort(-scores, kind="stable")[:_NEIGHBOURS].tolist():
+            exemplar = exemplars()[row]
+            missing = _shared(exemplar) - told
+            if not missing & _particular():
+                found.append(Likeness(exemplar, float(scores[row]) - _MISSING * len(missing)))
+        return sorted(found, key=lambda likeness: -likeness.score)[:count]
+
+    def _vectors(self) -> NDArray[np.float32]:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _read_vectors(VECTORS_FILE)
+            return self._loaded
+
+
+def common(word: str) -> str:
+    """The stem of a word, the same for words that name the same person or thing ("mum", "mother")."""
+    return one_word().get(stem(word), stem(word))
+
+
+@cache
+def _shared(exemplar: Exemplar) -> frozenset[str]:
+    """Words of weight that the answer has from what was said."""
+    said = {common(word) for word in re.findall(r"[\w']+", " ".join(exemplar.said).lower())}
+    answered = {
+        common(word) for word in re.findall(r"[\w']+", exemplar.answer.lower()) if word not in words("everywhere")
+    }
+    return frozenset(said & answered)
+
+
+@cache
+def _particular() -> frozenset[str]:
+    """Words that name the subject of a talk."""
+    return frozenset(common(word) for topic in topics() for word in topic.stems)
+
+
+def _read_vectors(path: Path) -> NDArray[np.float32]:
+    """Of each exemplar the vectors of its first and last way to say it and of its answer, (n, 3, 384)."""
+    try:
+        with np.load(path) as file:
+            kept: Mapping[str, Any] = {name: file[name] for name in ("vectors", "digest")}
+    except (OSError, KeyError, ValueError) as error:
+        raise ComponentError(f"{path}: cannot be read ({error}); {_MAKE}") from None
+    if str(kept["digest"]) != _digest(exemplars()):
+        raise ComponentError(f"{path}: is not made from the exemplars beside it; {_MAKE}")
+    return kept["vectors"].astype(np.float32) / np.float32(_SCALE)
+
+
+_MAKE = "make it anew: python -m rapport.agent.response.exemplars"
+
+
+def _texts(stock: Sequence[Exemplar]) -> list[str]:
+    return [text for each in stock for text in (each.said[0], each.said[-1], each.answer)]
+
+
+def _digest(stock: Sequence[Exemplar]) -> str:
+    return hashlib.sha256("\n".join(_texts(stock)).encode()).hexdigest()
+
+
+def build(out: Path = VECTORS_FILE) -> int:
+    """Write the vectors of the stock; returns of how many exemplars.
+
+    Raises:
+        ComponentError: the weights of MiniLM are not installed.
+        InputError: a line of the stock is no exemplar.
+        OSError: the file cannot be written.
+    """
+    embedder = MiniLMEmbedder()
+    vectors = embedder.embed(_texts(exemplars())).reshape(-1, 3, embedder.dimensions)
+    rounded = np.clip(np.round(vectors * _SCALE), -127, 127).astype(np.int8)
+    np.savez_compressed(out, vectors=rounded, digest=np.array(_digest(exemplars())))
+    return len(rounded)
+
+
+if __name__ == "__main__":
+    sys.stderr.write(f"{VECTORS_FILE}: {build()} exemplars\n")

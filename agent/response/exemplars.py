@@ -121,8 +121,8 @@ class Exemplars:
         scores = _NEARER * np.maximum(said, other) + _FARTHER * np.minimum(said, other) + _ANSWER * answer
         told = {common(word) for word in re.findall(r"[\w']+", f"{context} {text}".lower())}
         found: list[Likeness] = []
-        for row in np.argsort(-scores, kind="stable")[:_NEIGHBOURS].tolist():
-            exemplar = exemplars()[row]
+        for row in np.argsort(-scores, kind="stable")[:_NEIGHBOURS]:
+            exemplar = exemplars()[int(row)]
             missing = _shared(exemplar) - told
             if not missing & _particular():
                 found.append(Likeness(exemplar, float(scores[row]) - _MISSING * len(missing)))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
 from langchain_core.exceptions import OutputParserException
@@ -114,7 +115,11 @@ class SmolLM2Responder:
             for sentence in writer.sentences():
                 yield sentence
             return
-        opening = writer.opening_of(steps.alike) or writer.opening()
+        if (opened := writer.opening_of(steps.alike)) is not None:
+            # Two answers to like turns need not agree: who begins with one goes on with it.
+            opening, steps = opened[0], replace(steps, alike=opened[1:])
+        else:
+            opening = writer.opening()
         for clause in split_opening(opening):
             yield clause
         if request.max_sentences < 2:

@@ -100,8 +100,9 @@ class Writer:
             return None
         return self._choose(stock[self._manner]).replace("{ask}", self._choose(phrases()["ask"]["anything"]))
 
-    def opening_of(self, exemplars: Sequence[Exemplar]) -> str | None:
-        """The first sentence of an exemplar's answer, if the persona is one to say it and did not lately.
+    def opening_of(self, exemplars: Sequence[Exemplar]) -> tuple[str, Exemplar] | None:
+        """The first sentence of an exemplar's answer, if the persona is one to say it and did not lately, and whose
+        it is.
 
         A blunt or anxious one begins in its own way.
         """
@@ -111,7 +112,7 @@ class Writer:
             first = in_style(exemplar.sentences[0], self.style)
             if not first.endswith("?") and first.lower() not in self._said:
                 self._said += " " + first.lower()
-                return first
+                return first, exemplar
         return None
 
     def opening(self) -> str:

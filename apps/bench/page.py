@@ -41,14 +41,18 @@ new MutationObserver(() => {
   if (turns.length > (window.rapportTurns ?? 0)) note("words");
 }).observe(document, { subtree: true, childList: true, characterData: true });
 document.addEventListener("playing", (event) => {
-  if (event.target.classList.contains("rp-clip")) note("sound");
+  if (!event.target.classList.contains("rp-clip")) return;
+  note("sound");
+  setTimeout(() => { window.rapportTimes.frames = rapport.face.head?.stats.fps; }, 1500);
 }, true);
 """
-"""JavaScript: when the first words stood on the page and the first sound was played, from the press of Enter."""
+"""JavaScript: when the first words stood on the page and the first sound was played, from the press of Enter; and how
+many frames a second the head was drawn with while it spoke."""
 
 
 def run(*, turns: int, config: Path | None, persona: str | None, as_json: bool) -> None:
-    """Measure loading, `turns` turns of one visitor, eight visitors at once, and the server's memory before and after.
+    """Measure loading, `turns` turns of one visitor and the head's frame rate in them, eight visitors at once, and the
+    server's memory before and after.
 
     Raises:
         ComponentError: Playwright or Chromium is missing.
@@ -71,10 +75,12 @@ def run(*, turns: int, config: Path | None, persona: str | None, as_json: bool) 
         before_mb = _resident_mb(process.pid)
         times = [_turn(tab, LINES[i % len(LINES)]) for i in range(turns)]
         figures["turns"] = turns
-        figures["first_words_s"] = spread([words_s for words_s, _ in times])
-        sounds = [sound_s for _, sound_s in times if sound_s is not None]
+        figures["first_words_s"] = spread([words_s for words_s, _, _ in times])
+        sounds = [sound_s for _, sound_s, _ in times if sound_s is not None]
         figures["first_sound_s"] = spread(sounds) if sounds else None
         figures["silent_turns"] = len(times) - len(sounds)
+        rates = [frames_hz for _, _, frames_hz in times if frames_hz is not None]
+        figures["head_frames_per_s"] = spread(rates) if rates else None
         figures["memory_mb"] = {"before": before_mb, "after": _resident_mb(process.pid)}
         tab.close()
         figures |= _many(browser, address)
@@ -140,14 +146,16 @@ def _ask(tab: Any, line: str) -> None:
     tab.press("#rapport-text textarea", "Enter")
 
 
-def _turn(tab: Any, line: str) -> tuple[float, float | None]:
-    """Seconds to the first words and to the first sound (None when no voice came)."""
+def _turn(tab: Any, line: str) -> tuple[float, float | None, float | None]:
+    """Seconds to the first words and to the first sound (None when no voice came), and frames per second of the head
+    while it spoke (None where the page draws none, or it spoke too shortly)."""
     _ask(tab, line)
     tab.wait_for_function("window.rapportTimes.words")
     tab.wait_for_function("rapport.complete && rapport.heard() === null")
     times = tab.evaluate("window.rapportTimes")
     sound = times.get("sound")
-    return (times["words"] - times["asked"]) / 1e3, None if sound is None else (sound - times["asked"]) / 1e3
+    sound_s = None if sound is None else (sound - times["asked"]) / 1e3
+    return (times["words"] - times["asked"]) / 1e3, sound_s, times.get("frames")
 
 
 def _many(browser: Any, address: str) -> dict[str, Any]:

@@ -113,6 +113,7 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
             "seed": seed,
             "epochs": EPOCHS,
             "folds": FOLDS,
+            "judges": JUDGES,
             "cases": len(seen),
             "phrases": sum(case.case == "phrase" for case in told),
             "strangers": sum(case.part == "seen" for case in told),

@@ -6,6 +6,7 @@ what the rules alone would say is a candidate like the others, so a bad day of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rapport.agent.response.clauses import clean, same_sentence_key, split_sentences
@@ -22,6 +23,13 @@ _TURNS_READ = 2
 """What the person said in so many turns before counts as told."""
 _TURNS_SAID = 4
 """No sentence of so many of the agent's last turns is said again."""
+
+
+_FEELS = re.compile(
+    r"\bI(?:'m| am) (?:\w+ ){0,2}(?:sorry|glad|happy|pleased|delighted|thrilled|relieved|sad|impressed|proud)\b"
+    r"|\bmakes me\b|\bI (?:love|feel)\b|\bfor you\b|\bwith you\b|\bI'd be\b|\bfingers crossed\b"
+)
+"""An exemplar's answer that has a feeling of the listener's in it."""
 
 
 class Chooser:
@@ -41,7 +49,7 @@ class Chooser:
         self._limit = request.max_sentences - 1
         history = list(request.history)
         self._told = " ".join((*(exchange.person for exchange in history[-_TURNS_READ:]), request.text))
-        said = [opening, *(exchange.agent for exchange in history[-_TURNS_SAID:])]
+        said = [opening, request.text, *(exchange.agent for exchange in history[-_TURNS_SAID:])]
         self._said = {same_sentence_key(sentence) for text in said for sentence in split_sentences(clean(text))}
         self._by_rules = writer.rest(opening, self._limit)
         self._question = next((s for s in self._by_rules if s.endswith("?")), "")
@@ -67,13 +75,17 @@ class Chooser:
         return Deliberation(self._opening, tuple(ranked), self._steps.sources, note)
 
     def _from(self, exemplar: Exemplar) -> Candidate | None:
-        """What may be said of an exemplar's answer behind the opening; None when nothing is left."""
+        """What may be said of an exemplar's answer behind the opening, with a feeling in it; None when nothing is
+        left."""
+        left = [s for s in exemplar.sentences if same_sentence_key(s) not in self._said]
+        if left and len(left) < self._limit and not _FEELS.search(exemplar.answer):
+            left = [sentence for sentence in (self._writer.reaction(), *left) if sentence]
         kept: list[str] = []
         questions, words = self._writer.questions_left, len(self._opening.split())
-        for sentence in exemplar.sentences:
-            key, asks = same_sentence_key(sentence), sentence.endswith("?")
+        for sentence in left:
+            asks = sentence.endswith("?")
             words += len(sentence.split())
-            if key in self._said or (asks and questions < 1):
+            if asks and questions < 1:
                 continue
             if len(kept) >= self._limit or (kept and words > self._writer.style.words[1]):
                 break

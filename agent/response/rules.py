@@ -30,6 +30,8 @@ _STATE = re.compile(
 )
 """An event that is itself a feeling or a wish."""
 
+_FUNNY = 0.5
+"""From this humour on a persona says light things to the glad."""
 _WORDS_OF_TWO = 20
 """A style that wants more words than these gets a question behind a suggestion."""
 
@@ -124,11 +126,18 @@ class Writer:
         if not reading.event:
             return self._choose([phrase for phrase in stock if "{event}" not in phrase])
         if _STATE.search(reading.event):
-            stock = phrases()["opening"]["state"][manner]
+            # What is felt or wished is no news to be glad or sorry about; the feeling is.
+            feels = [phrase for phrase in stock if "{event}" not in phrase] if reading.tone != "plain" else []
+            stock = [*phrases()["opening"]["state"][manner], *feels]
         room = 6 if self.style.length == "brief" else 14
         if len(reading.event.split()) > room:
             return self._choose([phrase for phrase in stock if "{event}" not in phrase] or stock)
         return self._choose([phrase for phrase in stock if "{event}" in phrase or reading.tone != "plain"])
+
+    def reaction(self) -> str:
+        """A few words of the listener's own feeling; empty where the turn has none."""
+        stock = phrases()["react"].get(self._reading.tone)
+        return self._choose(stock) if stock is not None else ""
 
     def middle(self) -> str:
         """The sentence that does the strategy's work."""
@@ -138,7 +147,7 @@ class Writer:
         if self._reading.plan.strategy == "suggestions":
             return self._choose(_for_feeling("step", kind))
         light = self._reading.tone == "good" and not self._request.guidance and self._rng.random() < self.style.humour
-        if light and self.style.humour >= 0.5:
+        if light and self.style.humour >= _FUNNY:
             return self._choose(phrases()["light"])
         return self._choose(self._on_topic("say") or _for_feeling("comfort", kind))
 
@@ -178,6 +187,10 @@ class Writer:
             question = ""
         left = limit - bool(question)
         words += len(question.split())
+        # An opening and a question are enough of a reply, unless something must be said that only stands in the middle.
+        must = strategy == "suggestions" or bool(self._request.guidance) or self.style.humour >= _FUNNY
+        if question and words >= least and not must:
+            wants_middle = False
         while left > 0 and wants_middle:
             sentence = self.middle()
             words += len(sentence.split())

@@ -224,25 +224,36 @@ def _plan_html(item: ShownTurn, name: str) -> str:
         else ""
     )
     chain = f'<ol class="rp-chain">{steps}</ol>' if steps else ""
-    return _section(f"What {escape(name)} meant to do", chain + strategy + _candidates_html(item.trace))
+    return _section(f"What {escape(name)} meant to do", chain + strategy + _considered_html(item.trace))
 
 
-def _candidates_html(trace: TurnTrace | None) -> str:
-    """Answers that lost, where the responder tells of them."""
-    if trace is None:
+_WRITERS: Mapping[str, str] = {
+    "model": "the language model",
+    "rules": "rules",
+    "both": "the language model, completed by rules",
+    "exemplar": "an answer kept for turns like this",
+}
+
+
+def _considered_html(trace: TurnTrace | None) -> str:
+    """What was weighed: the answer that was given first, then those that lost, with what each was worth."""
+    if trace is None or trace.considered is None:
         return ""
-    told: object = trace.plan.model_dump().get("candidates") or trace.model_dump().get("candidates")
-    rows = "".join(_candidate_html(each) for each in told) if isinstance(told, list) else ""  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return f"<table><caption>Answers that were weighed</caption>{rows}</table>" if rows else ""
+    considered = trace.considered
+    rows = "".join(
+        f'<tr><th scope="row">{candidate.total:.2f}</th>'
+        f'<td title="{escape(_shares(candidate.scores))}">{escape(candidate.text)}'
+        f"<small>{'said' if k == 0 else 'lost'}, by {escape(_WRITERS.get(candidate.origin, candidate.origin))}"
+        f"{escape(_left_out(candidate.faults))}</small></td></tr>"
+        for k, candidate in enumerate(considered.candidates)
+    )
+    note = f"<p><small>{escape(considered.note)}</small></p>" if considered.note else ""
+    opening = f"<caption>After “{escape(considered.opening)}” it weighed</caption>"
+    return f"<table>{opening}{rows}</table>{note}"
 
 
-def _candidate_html(candidate: object) -> str:
-    if not isinstance(candidate, Mapping):
-        return ""
-    fields: dict[str, object] = {str(key): value for key, value in candidate.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    text, score = str(fields.get("text", "")), fields.get("score")
-    number = f"{score:.2f}" if isinstance(score, float) else ""
-    return f'<tr><th scope="row">{number}</th><td>{escape(text)}</td></tr>'
+def _left_out(faults: Sequence[str]) -> str:
+    return f"; left out: {', '.join(faults)}" if faults else ""
 
 
 def _recalled_html(trace: TurnTrace | None) -> str:

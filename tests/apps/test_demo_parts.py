@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,17 @@ from starlette.testclient import TestClient
 from rapport.agent.agent import Agent
 from rapport.agent.clock import SystemClock
 from rapport.agent.registry import ComponentPool
-from rapport.agent.stages import PersonTurn
-from rapport.agent.testing import FakeEmotion, FakeMemory, FakeRenderer, FakeVoice, VirtualClock, fake_agent
+from rapport.agent.response.deliberation import Candidate, Deliberation
+from rapport.agent.stages import EmpathyPlan, PersonTurn, ReplyRequest
+from rapport.agent.testing import (
+    FakeEmotion,
+    FakeMemory,
+    FakeRenderer,
+    FakeResponder,
+    FakeVoice,
+    VirtualClock,
+    fake_agent,
+)
 from rapport.apps.demo import form
 from rapport.apps.demo.assets import Assets
 from rapport.apps.demo.camera import (
@@ -95,6 +105,24 @@ async def test_a_card_tells_words_feeling_trait_plan_and_times() -> None:
         assert told in page, told
     assert page.index('data-turn="2"') < page.index('data-turn="1"'), "the newest first"
     assert page.count('open=""') == 1
+
+
+async def test_a_card_tells_what_else_might_have_been_said() -> None:
+    class Weighing(FakeResponder):
+        async def respond(self, request: ReplyRequest) -> AsyncIterator[Any]:
+            yield EmpathyPlan("you lost your job", "sad", "", "", "reflection")
+            yield "I'm sorry."
+            scores = {"empathy": 0.9, "relevance": 0.5}
+            best = Candidate("What will you do?", "exemplar", scores=scores, total=0.71)
+            yield Deliberation("I'm sorry.", (best, Candidate(NASTY, "model", ("off the subject",), total=0.42)))
+            yield "What will you do?"
+
+    conversation = talk(response=Weighing())
+    await held(conversation)
+    page = why_html(conversation)
+    for told in ("it weighed", "0.71", "What will you do?", "said, by an answer kept", "lost, by the language model"):
+        assert told in page, told
+    assert "left out: off the subject" in page and "empathy 0.90" in page and "<script" not in page
 
 
 async def test_a_nasty_persona_name_stays_text_everywhere() -> None:

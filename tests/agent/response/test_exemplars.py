@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from rapport.agent.response.exemplars import Exemplar, Exemplars, Likeness, exem
 from rapport.agent.response.responder import SmolLM2Responder
 from rapport.agent.response.scoring import Scorer
 from rapport.agent.response.steps import ALIKE, SURELY_ALIKE, Planner
+from rapport.agent.response.words import phrases
 from rapport.memory.embedding import MiniLMEmbedder
 from rapport.memory.records import Exchange
 from rapport.persona.errors import ComponentError, InputError
@@ -102,7 +104,16 @@ async def said(request: Any, *found: Likeness) -> tuple[str, Deliberation]:
 async def test_the_answer_to_a_turn_like_this_one_opens_the_reply_and_competes(asked) -> None:
     reply, thought = await said(asked("My dog died.", "sadness"), Likeness(DOG, 0.9))
     assert reply.startswith("The dog was home to you.") and thought.steps["words"] == "exemplars (0.90)"
-    assert "What was it like?" in [c.text for c in thought.candidates if c.origin == "exemplar"]
+    (told,) = [candidate.text for candidate in thought.candidates]
+    assert told.endswith("What was it like?") and thought.chosen.origin == "exemplar"
+    feeling = told.removesuffix("What was it like?").strip()
+    assert feeling in phrases()["react"]["bad"]
+
+
+async def test_an_answer_with_a_feeling_in_it_is_given_no_other(asked) -> None:
+    sorry = replace(DOG, answer="The dog was home to you. I'm so sorry. What was it like?")
+    reply, _ = await said(asked("My dog died.", "sadness"), Likeness(sorry, 0.9))
+    assert reply == sorry.answer
 
 
 async def test_what_is_not_alike_or_of_another_tone_is_not_said(asked) -> None:

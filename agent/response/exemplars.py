@@ -109,8 +109,8 @@ class Exemplars:
     def nearest(self, text: str, *, context: str = "", count: int = 3) -> list[Likeness]:
         """The exemplars that are most like a turn, nearest first; any text is fine.
 
-        Those whose answer names something particular that the person has not spoken of, here or in `context`, are
-        left out: who mourns a cat is not asked about the dog.
+        Those that are about something particular of which the person has not spoken, here or in `context`, are left
+        out: who mourns a cat is not asked about the dog.
 
         Raises:
             ComponentError: the vectors are missing, or are not those of the stock.
@@ -119,12 +119,12 @@ class Exemplars:
             return []
         said, other, answer = (self._vectors() @ self._embedder.embed([text[:1000]])[0]).T
         scores = _NEARER * np.maximum(said, other) + _FARTHER * np.minimum(said, other) + _ANSWER * answer
-        told = {common(word) for word in re.findall(r"[\w']+", f"{context} {text}".lower())}
+        told = _words(f"{context} {text}")
         found: list[Likeness] = []
         for row in np.argsort(-scores, kind="stable")[:_NEIGHBOURS]:
             exemplar = exemplars()[int(row)]
             missing = _shared(exemplar) - told
-            if not missing & _particular():
+            if not (missing | _core(exemplar) - told) & _particular():
                 found.append(Likeness(exemplar, float(scores[row]) - _MISSING * len(missing)))
         return sorted(found, key=lambda likeness: -likeness.score)[:count]
 
@@ -143,11 +143,21 @@ def common(word: str) -> str:
 @cache
 def _shared(exemplar: Exemplar) -> frozenset[str]:
     """Words of weight that the answer has from what was said."""
-    said = {common(word) for word in re.findall(r"[\w']+", " ".join(exemplar.said).lower())}
+    said = _words(" ".join(exemplar.said))
     answered = {
         common(word) for word in re.findall(r"[\w']+", exemplar.answer.lower()) if word not in words("everywhere")
     }
     return frozenset(said & answered)
+
+
+@cache
+def _core(exemplar: Exemplar) -> frozenset[str]:
+    """Words that every way to say it has."""
+    return _words(exemplar.said[0]) & _words(exemplar.said[-1]) if len(exemplar.said) > 1 else frozenset()
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(common(word) for word in re.findall(r"[\w']+", text.lower()))
 
 
 @cache

@@ -84,7 +84,7 @@ _CLAUSE = re.compile(
 _FILLER = re.compile(
     r"^(?:(?:and|but|so|well|oh|um+|uh+|er|hmm|like|actually|basically|honestly|anyway|anyways|yeah|yes|no|nah|ok|"
     r"okay|also|man|wow|ugh|omg|yikes|gosh|haha|"
-    r"because|cause|then|you know|i mean|i guess|i think|i just|to be honest|tbh|lol|please|hi|hey|hello)\b[, ]*)+",
+    r"because|cause|then|you know|i mean|i guess|i think|to be honest|tbh|lol|please|hi|hey|hello)\b[, ]*)+",
     re.I,
 )
 _LAUGH = re.compile(r"[, ]*\b(?:lol|lmao|ha(?:ha)+|hehe)\b", re.I)

@@ -30,8 +30,6 @@ _STATE = re.compile(
 )
 """An event that is itself a feeling or a wish."""
 
-_FUNNY = 0.5
-"""From this humour on a persona says light things to the glad."""
 _WORDS_OF_TWO = 20
 """A style that wants more words than these gets a question behind a suggestion."""
 
@@ -147,7 +145,7 @@ class Writer:
         if self._reading.plan.strategy == "suggestions":
             return self._choose(_for_feeling("step", kind))
         light = self._reading.tone == "good" and not self._request.guidance and self._rng.random() < self.style.humour
-        if light and self.style.humour >= _FUNNY:
+        if light and self.style.humour >= 0.5:
             return self._choose(phrases()["light"])
         return self._choose(self._on_topic("say") or _for_feeling("comfort", kind))
 
@@ -187,10 +185,6 @@ class Writer:
             question = ""
         left = limit - bool(question)
         words += len(question.split())
-        # An opening and a question are enough of a reply, unless something must be said that only stands in the middle.
-        must = strategy == "suggestions" or bool(self._request.guidance) or self.style.humour >= _FUNNY
-        if question and words >= least and not must:
-            wants_middle = False
         while left > 0 and wants_middle:
             sentence = self.middle()
             words += len(sentence.split())

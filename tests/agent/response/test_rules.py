@@ -23,6 +23,7 @@ from rapport.persona.errors import ComponentError
     [
         ("I lost my job today.", "you lost your job today"),
         ("Well, just got a new puppy!", "you just got a new puppy"),
+        ("I just stood there.", "you just stood there"),
         ("I love cooking but my oven broke yesterday.", "your oven broke yesterday"),
         ("My dog died last night and I miss him.", "your dog died last night"),
         ("Do you like music?", ""),

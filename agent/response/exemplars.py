@@ -42,6 +42,13 @@ _NEIGHBOURS = 24
 _MISSING = 0.02
 """What a word costs that answer and message share and the person did not say."""
 
+_DEATH = re.compile(
+    r"\b(?:die[sd]?|dying|dead|deaths?|pass(?:ed|ing) (?:away|on)|past away|put (?:\w+ ){0,2}(?:down|to sleep)"
+    r"|funerals?|buried|stillborn|miscarr\w+)\b",
+    re.I,
+)
+"""Who has died and who has gone are near in meaning to an encoder, and not to those who tell of it."""
+
 
 @dataclass(frozen=True)
 class Exemplar:
@@ -110,7 +117,7 @@ class Exemplars:
         """The exemplars that are most like a turn, nearest first; any text is fine.
 
         Those that are about something particular of which the person has not spoken, here or in `context`, are left
-        out: who mourns a cat is not asked about the dog.
+        out: who mourns a cat is not asked about the dog, and not where the cat was last seen.
 
         Raises:
             ComponentError: the vectors are missing, or are not those of the stock.
@@ -119,11 +126,13 @@ class Exemplars:
             return []
         said, other, answer = (self._vectors() @ self._embedder.embed([text[:1000]])[0]).T
         scores = _NEARER * np.maximum(said, other) + _FARTHER * np.minimum(said, other) + _ANSWER * answer
-        told = _words(f"{context} {text}")
+        told, of_death = _words(f"{context} {text}"), _DEATH.search(text) is not None
         found: list[Likeness] = []
         for row in np.argsort(-scores, kind="stable")[:_NEIGHBOURS]:
             exemplar = exemplars()[int(row)]
             missing = _shared(exemplar) - told
+            if bool(_DEATH.search(" ".join(exemplar.said))) != of_death:
+                continue
             if not (missing | _core(exemplar) - told) & _particular():
                 found.append(Likeness(exemplar, float(scores[row]) - _MISSING * len(missing)))
         return sorted(found, key=lambda likeness: -likeness.score)[:count]

@@ -44,10 +44,13 @@ _MISSING = 0.02
 
 _DEATH = re.compile(
     r"\b(?:die[sd]?|dying|dead|deaths?|pass(?:ed|ing) (?:away|on)|past away|put (?:\w+ ){0,2}(?:down|to sleep)"
-    r"|funerals?|buried|stillborn|miscarr\w+)\b",
+    r"|funerals?|buried|stillborn|miscarr\w+|killed|r[au]n over)\b",
     re.I,
 )
 """Who has died and who has gone are near in meaning to an encoder, and not to those who tell of it."""
+
+_DENIAL = re.compile(r"\b(?:not|no|never|nobody|nothing)\b|n't\b", re.I)
+"""Good news with a "not" in it may be none: "I did not get the job" is near to "I got the job"."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +130,15 @@ class Exemplars:
         said, other, answer = (self._vectors() @ self._embedder.embed([text[:1000]])[0]).T
         scores = _NEARER * np.maximum(said, other) + _FARTHER * np.minimum(said, other) + _ANSWER * answer
         told, of_death = _words(f"{context} {text}"), _DEATH.search(text) is not None
+        denies = _DENIAL.search(text) is not None
         found: list[Likeness] = []
         for row in np.argsort(-scores, kind="stable")[:_NEIGHBOURS]:
             exemplar = exemplars()[int(row)]
             missing = _shared(exemplar) - told
-            if bool(_DEATH.search(" ".join(exemplar.said))) != of_death:
+            said_there = " ".join(exemplar.said)
+            if (_DEATH.search(said_there) is not None) != of_death:
+                continue
+            if denies and exemplar.tone == "good" and not _DENIAL.search(said_there):
                 continue
             if not (missing | _core(exemplar) - told) & _particular():
                 found.append(Likeness(exemplar, float(scores[row]) - _MISSING * len(missing)))

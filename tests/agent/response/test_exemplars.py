@@ -77,6 +77,11 @@ def test_who_has_died_is_not_looked_for(finder: Exemplars) -> None:
     assert EXAM not in [near.exemplar for near in finder.nearest("The teacher of my exam died.")]
 
 
+def test_gladness_is_not_for_what_did_not_happen(finder: Exemplars) -> None:
+    assert EXAM in [near.exemplar for near in finder.nearest("I passed my exam!")]
+    assert EXAM not in [near.exemplar for near in finder.nearest("I haven't passed my exam!")]
+
+
 def test_vectors_of_another_stock_are_refused(tmp_path: Any) -> None:
     path = tmp_path / "exemplars.npz"
     with pytest.raises(ComponentError, match="make it anew: python -m rapport"):

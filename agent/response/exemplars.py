@@ -31,7 +31,7 @@ ExemplarTone = Literal["good", "bad", "plain", "advice"]
 
 STOCK_FOLDER = Path(__file__).with_name("stock")
 VECTORS_FILE = STOCK_FOLDER / "vectors.npz"
-_OR = " || "
+_OR = "||"
 _SCALE = 127.0
 """Vectors of length 1 are kept in int8, in steps of 1/127."""
 _NEARER, _FARTHER, _ANSWER = 0.5, 0.3, 0.2
@@ -96,11 +96,11 @@ def parsed(text: str, name: str) -> list[Exemplar]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        parts = [part.strip() for part in line.split("\t")]
-        if len(parts) != 3 or parts[0] not in get_args(ExemplarTone) or not all(parts):
+        tone, ways, answer = ([part.strip() for part in line.split("\t")] + [""] * 3)[:3]
+        said = tuple(way.strip() for way in ways.split(_OR) if way.strip())
+        if line.count("\t") != 2 or tone not in get_args(ExemplarTone) or not said or not answer:
             raise InputError(f'{name}:{number}: is no exemplar; write "bad<TAB>what is said || the same<TAB>answer"')
-        said = tuple(way.strip() for way in parts[1].split(_OR.strip()) if way.strip())
-        found.append(Exemplar(cast("ExemplarTone", parts[0]), said, parts[2]))
+        found.append(Exemplar(cast("ExemplarTone", tone), said, answer))
     return found
 
 

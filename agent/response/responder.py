@@ -175,10 +175,11 @@ def trained_parts() -> tuple[Planner, Scorer]:
     cause, policy, judge = CauseExtractor(), StrategyPolicy(), EmpathyScorer()
     turns = [ContextTurn("Hello.", same_speaker=True)]
     embedder = MiniLMEmbedder()
+    exemplars = Exemplars(embedder)
     planner = Planner(
         _if_installed(cause, lambda: cause.extract("Hello.", "joy", ())),
         _if_installed(policy, lambda: policy.distribution(turns, emotion="joy", previous=())),
-        Exemplars(embedder),
+        _if_installed(exemplars, lambda: exemplars.nearest("Hello.")),
     )
     return planner, Scorer(_if_installed(judge, lambda: judge.score("Hello.", ["Hello."])), embedder)
 

@@ -53,7 +53,9 @@ def test_lines_are_read_and_comments_left_out() -> None:
     assert found == Exemplar("bad", ("My dog died.", "We lost our dog."), "The house must be quiet.")
 
 
-@pytest.mark.parametrize("line", ["bad\tMy dog died.", "sad\tMy dog died.\tOh.", "bad\t\tOh.", "My dog died."])
+@pytest.mark.parametrize(
+    "line", ["bad\tMy dog died.", "sad\tMy dog died.\tOh.", "bad\t\tOh.", "bad\t || \tOh.", "My dog died."]
+)
 def test_a_line_that_is_none_is_named(line: str) -> None:
     with pytest.raises(InputError, match=r"sad\.tsv:2: is no exemplar; write"):
         parsed(f"# sad\n{line}\n", "sad.tsv")

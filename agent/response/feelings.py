@@ -95,12 +95,27 @@ SURE_SD = 0.4
 """A valence nearer to neutral than this many of its standard deviations is on neither side."""
 
 
+SURPRISES = frozenset({"surprise", "surprised"})
+
+
+def is_surprised(estimate: EmotionEstimate) -> bool:
+    """Whether surprise is what is felt most."""
+    return estimate.label in SURPRISES
+
+
 def tone(estimate: EmotionEstimate) -> Tone:
     """Pleasant, unpleasant or neither, by the valence of the estimate; an unsure one counts as neither."""
     if estimate.label == "neutral" and abs(estimate.vad.valence) < 0.25:
         return "plain"
-    # Labels carry valence better than a regression near zero: lean on both.
-    valence = 0.5 * estimate.vad.valence + 0.5 * estimate.distribution.vad.valence
+    distribution = estimate.distribution
+    if is_surprised(estimate):
+        # Surprise is felt at a party and at a cockroach alike, and both readings of valence have learned it as
+        # pleasant: what else is felt tells which it was.
+        labels = zip(distribution.taxonomy.labels, distribution.probabilities, strict=True)
+        valence = sum(p * distribution.taxonomy.points[label].valence for label, p in labels if label not in SURPRISES)
+    else:
+        # Labels carry valence better than a regression near zero: lean on both.
+        valence = 0.5 * estimate.vad.valence + 0.5 * distribution.vad.valence
     if abs(valence) < SURE_SD * estimate.vad_sd[0]:
         return "plain"
     if valence > 0.22:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rapport.agent.response.feelings import Tone, person_word, tone
+from rapport.agent.response.feelings import Tone, is_surprised, person_word, tone
 from rapport.agent.response.style import questions_left, style_of
 from rapport.agent.response.turning import mid_sentence, straighten, turn
 from rapport.agent.response.words import words
@@ -194,13 +194,17 @@ def read(request: ReplyRequest, *, cause: str = "", odds: Mapping[str, float] | 
     return Reading(kind, feeling, event, plan)
 
 
+_DISBELIEF = re.compile(r"\b(?:can't|cannot|couldn't|don't) (?:even |quite )?believe\b")
+"""A "not" that denies nothing of what is told."""
+
+
 def tone_of_turn(text: str, perceived: EmotionEstimate) -> Tone:
     """The tone of the feeling; where nothing was felt in the words, that of what they tell. "My dog has cancer" may be
     said without a word of feeling, and is no news to be merely curious about."""
     feeling = tone(perceived)
-    if feeling != "plain" or perceived.label != "neutral":
+    if feeling != "plain" or not (perceived.label == "neutral" or is_surprised(perceived)):
         return feeling
-    spoken = re.findall(r"[\w']+", text.lower())
+    spoken = re.findall(r"[\w']+", _DISBELIEF.sub("", text.lower()))
     bad, good = (sum(word in words(name) for word in spoken) for name in ("bad_news", "good_news"))
     if bad == good or "not" in spoken or any(word.endswith("n't") for word in spoken):
         return "bad" if bad > good else "plain"

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from rapport.agent.response.clauses import split_sentences
 from rapport.agent.response.exemplars import Exemplar
-from rapport.agent.response.feelings import degree, family, felt_in_words, person_word, situation_word
+from rapport.agent.response.feelings import degree, family, felt_in_words, is_surprised, person_word, situation_word
 from rapport.agent.response.plan import Reading, read
 from rapport.agent.response.style import in_style, questions_left, style_of
 from rapport.agent.response.turning import capitalised
@@ -120,7 +120,8 @@ class Writer:
         reading, manner = self._reading, self._manner
         if reading.kind == "advice" and not reading.event:
             return self._choose(phrases()["opening"]["advice"][manner])
-        stock: list[str] = phrases()["opening"][reading.tone][manner]
+        news = "surprise" if reading.tone == "plain" and is_surprised(self._request.perceived) else reading.tone
+        stock: list[str] = phrases()["opening"][news][manner]
         if not reading.event:
             return self._choose([phrase for phrase in stock if "{event}" not in phrase])
         if _STATE.search(reading.event):
@@ -130,7 +131,7 @@ class Writer:
         room = 6 if self.style.length == "brief" else 14
         if len(reading.event.split()) > room:
             return self._choose([phrase for phrase in stock if "{event}" not in phrase] or stock)
-        return self._choose([phrase for phrase in stock if "{event}" in phrase or reading.tone != "plain"])
+        return self._choose([phrase for phrase in stock if "{event}" in phrase or news != "plain"])
 
     def reaction(self) -> str:
         """A few words of the listener's own feeling; empty where the turn has none."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rapport.agent.response.plan import cause_of, event_clause, facing, kind_of, read
 from rapport.agent.response.rules import RuleResponder
 from rapport.agent.response.strategy import STRATEGIES
-from rapport.agent.response.words import topics
+from rapport.agent.response.words import phrases, topics
 from rapport.memory.records import Exchange
 from rapport.persona.affect import EKMAN7, VAD
 from rapport.persona.errors import ComponentError
@@ -161,6 +161,26 @@ async def test_an_unsure_valence_is_on_neither_side(asked, answer) -> None:
 )
 def test_news_that_is_told_without_feeling_has_a_tone(asked, text: str, expected: str) -> None:
     assert read(asked(text)).tone == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I found a cockroach in my hamburger! OMG", "bad"),
+        ("I can't believe they gave me a raise!", "good"),
+        ("Wow, my neighbour ran over my mailbox!", "plain"),
+    ],
+)
+def test_surprise_alone_is_neither_good_nor_bad(asked, text: str, expected: str) -> None:
+    assert read(asked(text, "surprise")).tone == expected
+
+
+async def test_surprising_news_of_neither_kind_is_met_with_surprise(asked, answer) -> None:
+    stock = tuple(phrase.split("{")[0] for phrase in phrases()["opening"]["surprise"]["warm"])
+    for text in ("A bird flew into my car!", "My neighbour painted his dog!"):
+        for seed in range(6):
+            _, reply = await answer(RuleResponder().respond(asked(text, "surprise", seed=seed)))
+            assert reply.startswith(stock), reply
 
 
 def test_a_feeling_that_was_perceived_counts_for_more_than_the_news(asked) -> None:

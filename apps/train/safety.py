@@ -1,6 +1,6 @@
 """`rapport train safety`: the classifier of danger, on the cases and phrases made for it and on what people said.
 
-Thresholds are chosen on what the network has not learned from: one fold of the cases, groups that belong together kept
+Thresholds are chosen on what the network does not learn from: one fold of the cases, groups that belong together kept
 apart together, and the phrases of some authors, none of whose words it knows. The held-out parts take no part in
 anything and are scored at the end.
 """
@@ -35,24 +35,21 @@ from rapport.persona.errors import ComponentError, InputError
 BLIND_FILES = {"fresh": "safety_fresh.jsonl", "blind": "safety_blind.jsonl"}
 """Cases beside the others, each by an author who had seen none of what was learned then; they are only scored."""
 FOLDS = 6
-JUDGES = ("chat", "hints", "told")
+JUDGES = ("chat", "hints", "told", "tester")
 """Authors of phrases (files of safety_texts) that choose the thresholds: a network reads the words of authors that it
 has learned from far better than a stranger's."""
 EPOCHS = 3
 CALM_PER_CORPUS = 600
 FIGURATIVE = 450
-REMINDERS = 1_300
-LAST_RATE = 0.6
-"""Of the learning rate, when the fold that chose the thresholds is learned as well."""
 JUDGED_PER_CORPUS = 1000
-HURRIED = 0.3
+HURRIED = 0.15
 """Share of cases and phrases that are learned a second time, as typed in a hurry."""
 CALM_WEIGHT, FIGURATIVE_WEIGHT, HURRIED_WEIGHT = 0.3, 0.5, 0.5
 """Of their losses, against a case or phrase."""
 MOST_FALSE_ALARMS = 0.02
 """Share of harmless texts of each source that may become an alarm at no cost; some everyday talk is in earnest."""
 _GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
-_OVERRULED = (0.02, 0.05, 0.1)
+_OVERRULED = (0.02, 0.05, 0.1, 0.2, 0.3)
 """Probabilities that are tried as thresholds, and those below which a rule's crisis may be overruled."""
 _COST_BEYOND = 2.0
 """Crises that have to be found more, per hundred, for each alarm beyond the bound per hundred harmless texts."""
@@ -61,7 +58,7 @@ _FEWEST_TO_BOUND = 30
 _SOURCES = (*BLIND_FILES, "goemotions", "empatheticdialogues", "epitome", "dailydialog")
 
 
-def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: int = 1) -> None:
+def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0) -> None:
     """Train on `cases` (JSON lines with parts), phrases and corpora in `data`; write model, config.json and card.
 
     Raises:
@@ -70,9 +67,6 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     """
     if find_spec("torch") is None:
         raise ComponentError('torch is not installed; run: pip install "rapport-agent[train]"')
-    import torch
-
-    torch.set_num_threads(threads)
     console = Console(stderr=True)
     written = read_cases(cases)
     seen = [case for case in written if case.part in ("train", "dev")]
@@ -92,7 +86,8 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     taught, lessons = lessons_of(told, calm, figurative(data, FIGURATIVE, seed), seed)
     console.print(f"{len(taught)} texts to learn from, of which {len(told)} written or labelled for it")
 
-    # A network that has seen everything could not tell where its thresholds should lie.
+    # A network that has seen everything could not tell where its thresholds should lie, and one that learned more after
+    # they were chosen would not be the one that they were chosen for.
     by_judges = np.array([case.pair.split(" ")[0] in JUDGES for case in taught])
     by_author = np.array([case.part == "phrases" for case in taught])
     fold = fold_of([case.pair or f"text {k}" for k, case in enumerate(taught)], seed) == 0
@@ -126,11 +121,6 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0, threads: 
     thresholds = choose(judged, judgements)
     config["thresholds"] = asdict(thresholds)
     config["scores"] = {"thresholds_chosen_on": by_source(judged, levels_of(judged, judgements, thresholds))}
-    # Now it learns the last fold as well, with enough of the others that it does not forget them.
-    others = np.random.default_rng(seed).permutation(np.flatnonzero(~kept_apart))[:REMINDERS]
-    last = lessons.only(np.concatenate([np.flatnonzero(kept_apart), others]))
-    export_int8(fit(last, seed=seed, epochs=1, network=network, rate=LAST_RATE), out / "model.onnx")
-    read = RiskClassifier(out).judge
     unseen = held_out + blind + [case for case in strangers if case.part != "seen"]
     by_hand = held_out + blind
     config["scores"] |= {

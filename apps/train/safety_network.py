@@ -100,26 +100,15 @@ def build_network() -> torch.nn.Module:
     return Network()
 
 
-def fit(
-    lessons: Lessons,
-    *,
-    seed: int,
-    epochs: int,
-    network: torch.nn.Module | None = None,
-    rate: float = 1.0,
-    told: Callable[[float], None] | None = None,
-) -> torch.nn.Module:
-    """A network that has learned the lessons, new unless one is given, which is changed; `rate` scales the step.
-
-    `told` hears the mean loss after every epoch.
-    """
+def fit(lessons: Lessons, *, seed: int, epochs: int, told: Callable[[float], None] | None = None) -> torch.nn.Module:
+    """A network that has learned the lessons. `told` hears the mean loss after every epoch."""
     import torch
     from torch.nn import functional
 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = network or build_network()
-    optimizer = torch.optim.AdamW(_parameter_groups(network, rate), betas=(0.9, 0.98), fused=True)
+    network = build_network()
+    optimizer = torch.optim.AdamW(_parameter_groups(network), betas=(0.9, 0.98), fused=True)
     total = epochs * -(-len(lessons.rows) // BATCH)
     warm_up = max(1, round(WARM_UP * total))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -175,7 +164,7 @@ def _bucketed(rng: np.random.Generator, rows: Sequence[Ids]) -> list[NDArray[np.
     return [batches[k] for k in rng.permutation(len(batches))]
 
 
-def _parameter_groups(network: torch.nn.Module, scale: float) -> list[dict[str, Any]]:
+def _parameter_groups(network: torch.nn.Module) -> list[dict[str, Any]]:
     """Lower layers learn slower by LAYER_DECAY a layer, the lowest ones not at all."""
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -186,7 +175,7 @@ def _parameter_groups(network: torch.nn.Module, scale: float) -> list[dict[str, 
                 parameter.requires_grad_(False)
                 continue
             rate = ENCODER_RATE * LAYER_DECAY ** (LAYERS - layer)
-        groups.setdefault((scale * rate, 0.0 if parameter.dim() < 2 else 0.01), []).append(parameter)
+        groups.setdefault((rate, 0.0 if parameter.dim() < 2 else 0.01), []).append(parameter)
     return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
 
 

@@ -3,7 +3,7 @@
 No real person's words. One phrase a line: "+" crisis, "~" concern, "-" none, then the kind (su, sh, ab, vi, me, mi)
 where there is a risk; {a|b|c} stands for each of these. An empty line ends a group: what stands together is learnt or
 judged together. Each file is the work of another author, who had seen no case and of the other files at most the
-first lines, for their form; the two authors of pairs.txt knew the written cases that are learned from.
+first lines, for their form; the authors of pairs.txt and of twins.txt knew the written cases that are learned from.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ def test_the_phrases_are_whole_and_of_every_kind() -> None:
 
 def test_phrases_like_a_held_out_case_are_not_learned() -> None:
     held_out = [case for case in read_cases(CASES) if case.part == "held-out"]
-    kept = apart(phrases(), held_out)
+    kept = apart(phrases()[::10], held_out)
     assert kept
-    for case in kept[::40]:
+    for case in kept[::4]:
         for other in held_out:
             common, both = words(case.text) & words(other.text), words(case.text) | words(other.text)
             assert len(common) < (MOST_ALIKE + 0.15) * len(both), (case.text, other.text)

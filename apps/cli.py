@@ -350,6 +350,17 @@ def train_strategy(
     run(data, out, seed=seed)
 
 
+@train_app.command("likeness")
+def train_likeness(
+    out: Annotated[Path, typer.Option(help="Where the model folder is written.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The judge of which answers of the stock fit a turn, on the stock and readings of such pairs."""
+    from rapport.apps.train.likeness import train_likeness as run
+
+    run(out, seed=seed)
+
+
 @train_app.command("reply")
 def train_reply(
     data: Annotated[Path, typer.Option(help="A folder with empatheticdialogues/ and esconv/.")],

@@ -52,8 +52,7 @@ class MiniLMEmbedder:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Mean-pooled, normalised vectors, shape (n, 384), float32. Thread-safe.
 
-        Sentences pass one by one: the int8 model scales activations over the whole batch, so in a batch a sentence's
-        vector would depend on its neighbours.
+        Sentences pass one by one: in a batch all would be padded to the longest, and none would be faster.
         """
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         for row, encoding in zip(vectors, self._tokenizer.encode_batch(list(texts)), strict=True):

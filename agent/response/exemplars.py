@@ -3,7 +3,7 @@
 Answers that somebody has thought about beat what a very small model writes (retrieval against generation in Rashkin et
 al. 2019, arXiv 1811.00207), where the stock has a turn that is like this one. `stock/*.tsv` holds it: a tone, two
 ways to say the same thing, and the answer, with tabs between them; lines that begin with # are comments.
-`python -m rapport.agent.response.exemplars` makes `stock/vectors.npz` anew.
+`python -m rapport.agent.response.exemplars` makes `stock/vectors.npz` anew. What fits is learned, see `likeness`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rapport.agent.perception.links import sigmoid
 from rapport.agent.response.clauses import split_sentences
+from rapport.agent.response.likeness import LikenessModel, cosines, shipped_model
 from rapport.agent.response.words import one_word, stem, topics, words
 from rapport.memory.embedding import Embedder, MiniLMEmbedder
 from rapport.persona.errors import ComponentError, InputError
@@ -34,17 +36,12 @@ VECTORS_FILE = STOCK_FOLDER / "vectors.npz"
 _OR = "||"
 _SCALE = 127.0
 """Vectors of length 1 are kept in int8, in steps of 1/127."""
-_NEARER, _FARTHER, _ANSWER = 0.5, 0.3, 0.2
-"""How much the cosines of the nearer and the farther way to say it count, and that of the answer: a chance likeness to
-one wording is none to the other."""
-_NEIGHBOURS = 24
-"""How many exemplars are looked at, of which those that say what the person did not are left out."""
-_MISSING = 0.02
-"""What a word costs that answer and message share and the person did not say."""
+_NEIGHBOURS = 32
+"""How many exemplars are looked at more closely; those that say what the person did not are left out."""
 
 _DEATH = re.compile(
-    r"\b(?:die[sd]?|dying|dead|deaths?|pass(?:ed|ing) (?:away|on)|past away|put (?:\w+ ){0,2}(?:down|to sleep)"
-    r"|funerals?|buried|stillborn|miscarr\w+|killed|r[au]n over)\b",
+    r"(?<!almost )(?<!nearly )\b(?:die[sd]?|dying|dead|deaths?|pass(?:ed|ing) (?:away|on)|past away"
+    r"|put (?:\w+ ){0,2}(?:down|to sleep)|funerals?|buried|stillborn|miscarr\w+|killed|r[au]n over)\b",
     re.I,
 )
 """Who has died and who has gone are near in meaning to an encoder, and not to those who tell of it."""
@@ -68,7 +65,7 @@ class Exemplar:
 
 @dataclass(frozen=True)
 class Likeness:
-    """An exemplar, and how near in meaning it is to what was said: a mean of MiniLM's cosines, at most 1."""
+    """An exemplar, and how probable it is that its answer fits what was said, in [0, 1]."""
 
     exemplar: Exemplar
     score: float
@@ -105,19 +102,20 @@ def parsed(text: str, name: str) -> list[Exemplar]:
 
 
 class Exemplars:
-    """Finds exemplars by what is said. The vectors load when first used; safe from several threads.
+    """Finds exemplars by what is said. The stock is loaded when first used; safe from several threads.
 
     Raises:
         ComponentError: the weights of MiniLM are not installed.
     """
 
-    def __init__(self, embedder: Embedder | None = None) -> None:
+    def __init__(self, embedder: Embedder | None = None, model: LikenessModel | None = None) -> None:
         self._embedder = embedder or MiniLMEmbedder()
+        self._model = model
         self._lock = threading.Lock()
-        self._loaded: NDArray[np.float32] | None = None
+        self._mapped: tuple[LikenessModel, NDArray[np.float32]] | None = None
 
     def nearest(self, text: str, *, context: str = "", count: int = 3) -> list[Likeness]:
-        """The exemplars that are most like a turn, nearest first; any text is fine.
+        """The exemplars whose answers fit a turn most probably, best first; any text is fine.
 
         Those that are about something particular of which the person has not spoken, here or in `context`, are left
         out: who mourns a cat is not asked about the dog, and not where the cat was last seen.
@@ -127,28 +125,44 @@ class Exemplars:
         """
         if not text.strip():
             return []
-        said, other, answer = (self._vectors() @ self._embedder.embed([text[:1000]])[0]).T
-        scores = _NEARER * np.maximum(said, other) + _FARTHER * np.minimum(said, other) + _ANSWER * answer
+        model, vectors = self._stock()
+        near = cosines(model.mapped(self._embedder.embed([text[:1000]])[0]), vectors)
         told, of_death = _words(f"{context} {text}"), _DEATH.search(text) is not None
         denies = _DENIAL.search(text) is not None
         found: list[Likeness] = []
-        for row in np.argsort(-scores, kind="stable")[:_NEIGHBOURS]:
+        for row in np.argsort(-model.odds(near), kind="stable")[:_NEIGHBOURS]:
             exemplar = exemplars()[int(row)]
-            missing = _shared(exemplar) - told
             said_there = " ".join(exemplar.said)
             if (_DEATH.search(said_there) is not None) != of_death:
                 continue
             if denies and exemplar.tone == "good" and not _DENIAL.search(said_there):
                 continue
-            if not (missing | _core(exemplar) - told) & _particular():
-                found.append(Likeness(exemplar, float(scores[row]) - _MISSING * len(missing)))
+            if not (_shared(exemplar) | _core(exemplar)) - told & _particular():
+                odds = model.odds(np.append(near[row], unnamed(text, exemplar, context)))
+                found.append(Likeness(exemplar, float(sigmoid(odds))))
         return sorted(found, key=lambda likeness: -likeness.score)[:count]
 
-    def _vectors(self) -> NDArray[np.float32]:
+    def _stock(self) -> tuple[LikenessModel, NDArray[np.float32]]:
+        """The model, and the vectors of the stock under its map."""
         with self._lock:
-            if self._loaded is None:
-                self._loaded = _read_vectors(VECTORS_FILE)
-            return self._loaded
+            if self._mapped is None:
+                model = self._model or shipped_model()
+                self._mapped = model, model.mapped(stock_vectors())
+            return self._mapped
+
+
+def unnamed(turn: str, exemplar: Exemplar, context: str = "") -> int:
+    """How many words the answer has from what was said there that nobody has said here."""
+    return len(_shared(exemplar) - _words(f"{context} {turn}"))
+
+
+def stock_vectors() -> NDArray[np.float32]:
+    """MiniLM's vectors of each exemplar's first and last way to say it and of its answer, (n, 3, 384).
+
+    Raises:
+        ComponentError: the file is missing, or is not that of the stock.
+    """
+    return _read_vectors(VECTORS_FILE)
 
 
 def common(word: str) -> str:
@@ -183,7 +197,6 @@ def _particular() -> frozenset[str]:
 
 
 def _read_vectors(path: Path) -> NDArray[np.float32]:
-    """Of each exemplar the vectors of its first and last way to say it and of its answer, (n, 3, 384)."""
     try:
         with np.load(path) as file:
             kept: Mapping[str, Any] = {name: file[name] for name in ("vectors", "digest")}

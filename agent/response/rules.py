@@ -22,6 +22,8 @@ from rapport.agent.stages import EmpathyPlan, ReplyRequest, ResponderCapabilitie
 from rapport.persona.card import Persona
 from rapport.persona.errors import ComponentError
 
+_NARROW_ESCAPE = re.compile(r"\b(?:almost|nearly) (?:got )?(?:died|killed|run over|drowned|choked)\b", re.I)
+"""Nobody has died."""
 _STATE = re.compile(
     r"^(?:[\w']+ ){0,2}(?:you're|you (?:(?:really|just|still|always|also|do|don't|can't|am|have been|been) )*"
     r"(?:are|were|feel|felt|love|like|hate|miss|want|wanted|need|hope|pray|wish|know|knew|think|thought|wait|"
@@ -216,7 +218,7 @@ class Writer:
 
 def topic_of(text: str) -> Topic | None:
     """The subject of a turn by its words; None where it has none of `topics.yaml`."""
-    spoken = {stem(word) for word in re.findall(r"[\w']+", text.lower())}
+    spoken = {stem(word) for word in re.findall(r"[\w']+", _NARROW_ESCAPE.sub("", text).lower())}
     best = max(topics(), key=lambda topic: len(spoken & topic.stems))
     return best if spoken & best.stems else None
 

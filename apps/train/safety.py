@@ -35,7 +35,7 @@ from rapport.persona.errors import ComponentError, InputError
 BLIND_FILES = {"fresh": "safety_fresh.jsonl", "blind": "safety_blind.jsonl"}
 """Cases beside the others, each by an author who had seen none of what was learned then; they are only scored."""
 FOLDS = 6
-JUDGES = ("chat", "hints", "told", "tester")
+JUDGES = ("chat", "hints", "told", "tester", "rater")
 """Authors of phrases (files of safety_texts) that choose the thresholds: a network reads the words of authors that it
 has learned from far better than a stranger's."""
 EPOCHS = 3
@@ -51,7 +51,7 @@ MOST_FALSE_ALARMS = 0.02
 _GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
 _OVERRULED = (0.02, 0.05, 0.1, 0.2, 0.3)
 """Probabilities that are tried as thresholds, and those below which a rule's crisis may be overruled."""
-_COST_BEYOND = 2.0
+_COST_BEYOND = 1.0
 """Crises that have to be found more, per hundred, for each alarm beyond the bound per hundred harmless texts."""
 _FEWEST_TO_BOUND = 30
 """Of a source with fewer harmless texts the share says too little."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rapport.agent.safety.classifier import Judgement
 from rapport.agent.safety.levels import Level
+from rapport.apps.train import safety
 from rapport.apps.train.safety import MOST_FALSE_ALARMS, choose, figures, fold_of
 from rapport.apps.train.safety_data import LABELS_FILE, Case, read_cases
 from rapport.apps.train.safety_phrases import MOST_ALIKE, PER_PHRASE, apart, hurried, phrases, spelled_out
@@ -79,7 +80,7 @@ def test_a_group_is_in_one_fold() -> None:
     assert folds[0] == folds[2] and folds[1] == folds[4]
 
 
-def test_thresholds_keep_false_alarms_within_bounds_and_then_find_what_they_can() -> None:
+def test_an_alarm_beyond_the_bound_is_raised_only_for_a_crisis_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(1)
     cases: list[Case] = []
     judged: list[Judgement] = []
@@ -88,10 +89,18 @@ def test_thresholds_keep_false_alarms_within_bounds_and_then_find_what_they_can(
             cases.append(Case(f"the sky is number {k}", level, part="dev"))
             risk = min(0.99, max(0.01, draw.gauss(centre, 0.12)))
             judged.append(Judgement(risk, max(0.0, risk - 0.15), "suicide"))
-    thresholds = choose(cases, judged)
-    told = figures(cases, [thresholds.level(j, Level.NONE) for j in judged])
-    assert told["false_alarm_rate"] <= MOST_FALSE_ALARMS
-    assert told["crisis_recall"] > 0.85 and told["concern_recall"] > 0.5
+
+    def told() -> dict[str, float]:
+        thresholds = choose(cases, judged)
+        return figures(cases, [thresholds.level(j, Level.NONE) for j in judged])
+
+    weighed = told()
+    monkeypatch.setattr(safety, "_COST_BEYOND", 100.0)
+    bounded = told()
+    assert bounded["false_alarm_rate"] <= MOST_FALSE_ALARMS and bounded["crisis_recall"] > 0.85
+    gained = weighed["crisis_recall"] - bounded["crisis_recall"]
+    gained += 0.25 * (weighed["concern_recall"] - bounded["concern_recall"])
+    assert weighed["false_alarm_rate"] - MOST_FALSE_ALARMS <= gained + 1e-9
 
 
 def test_figures_count_what_they_say() -> None:

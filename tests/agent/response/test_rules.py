@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rapport.agent.response.plan import cause_of, event_clause, facing, kind_of, read
-from rapport.agent.response.rules import RuleResponder
+from rapport.agent.response.rules import RuleResponder, topic_of
 from rapport.agent.response.strategy import STRATEGIES
 from rapport.agent.response.words import phrases, topics
 from rapport.memory.records import Exchange
@@ -197,3 +197,8 @@ async def test_what_is_said_suits_the_subject(asked, answer) -> None:
 def topics_of(word: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     (topic,) = [topic for topic in topics() if word in topic.stems]
     return topic.lines
+
+
+def test_who_almost_died_has_lost_nobody() -> None:
+    assert topic_of("My grandmother died.") is not None
+    assert topic_of("I almost died today.") is None

@@ -92,7 +92,7 @@ class CodeIndex:
         with self._lock:
             found = self._caught_up(session, person_key, revision, code.size)
             columns, turn_ids = found.columns, found.turn_ids
-        refined = max(wanted, min(_MOST_EXACT, 100 + len(turn_ids) // 200))
+        refined = max(wanted, min(_MOST_EXACT, 250 + len(turn_ids) // 200))
         if len(turn_ids) <= refined:
             return turn_ids.tolist()
         near = nearest(hamming(columns, code), _ESTIMATED * refined)

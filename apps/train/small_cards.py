@@ -147,29 +147,30 @@ linear map of MiniLM's vectors and a logistic regression over four measures (`ra
 
 ## Made from
 
-The stock of {config["exemplars"]:,} exemplars, and `apps/train/likeness_readings.txt`: {config["turns"]:,} turns made
-up for this project (ways to say other exemplars, and harmless phrases of the safety classifier), with
-{config["pairs"]:,} answers that a search found for them, and whether each fits: {config["share_that_fits"]:.0%} do. A
-large language model read them one by one under strict rules (who did it, whether it happened, past or to come, nothing
-assumed that was not said); a second reading of 58 agreed on 55. No data set took part; the weights are as free as the
-code.
+The stock of {config["exemplars"]:,} exemplars, and `apps/train/likeness_readings.txt`: {config["turns"]:,} turns
+made up for this project (ways to say other exemplars, and harmless phrases of the safety classifier), with
+{config["pairs"]:,} answers that a search found for them, and whether each fits: {config["share_that_fits"]:.0%} do.
+A large language model read them one by one under strict rules (who did it, whether it happened, past or to come,
+nothing assumed that was not said); a second reading of 58 agreed on 55. No data set took part; the weights are as free
+as the code.
 
 `rapport train likeness --out DIR --seed {config["seed"]}`
 
 ## Scores
 
-{config["folds"]}-fold cross-validation over turns; turns that are ways to say one exemplar are in one fold, and that
-exemplar takes no part in learning there. Four settings were compared on these folds. AUC over pairs; then how often a turn's best answer fits, for the turns in
-which the model is surest. By hand: MiniLM's cosines to the nearer way, the farther way and the answer, 0.5, 0.3, 0.2.
+{config["folds"]}-fold cross-validation over turns. Turns that are ways to say one exemplar are in one fold, and that
+exemplar takes no part in learning there. Four settings were compared on these folds. AUC over pairs; then how often a
+turn's best answer fits, for the turns in which the model is surest. By hand: MiniLM's cosines to the nearer way, the
+farther way and the answer, 0.5, 0.3, 0.2.
 
 | | AUC | {head} |
 |---|---|{"---|" * len(shares)}
 {row("by hand", by_hand)}
 {row("learned", learned)}
 
-From a probability of {config["threshold"]:g} on an answer is spoken: {learned["answered"]:.0%} of these turns have one,
-and {learned["of_these_fit"]:.0%} of the best ones fit by the strict reading. The turns were drawn among those to which
-the stock has something near, so of other talk less is answered.
+From a probability of {config["threshold"]:g} on an answer is spoken. {learned["answered"]:.0%} of these turns have
+one, and {learned["of_these_fit"]:.0%} of the best ones fit by the strict reading. The turns were drawn among those to
+which the stock has something near, so of other talk less is answered.
 
 Weights: {weights}; bias {config["bias"]:+.2f}.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rapport.agent.perception.links import softmax
+from rapport.agent.perception.links import sigmoid, softmax
 from rapport.agent.response.hashed import Floats, LinearHeads, pieces, sentences, tokens
 from rapport.persona.errors import ComponentError
 
@@ -124,7 +124,7 @@ def mixed(whole: Floats, strongest: Floats, stacked: Floats) -> Floats:
 
 def ordinal(margins: Floats) -> Floats:
     """Probabilities of three levels, (3 scales, 3), from six margins: above 0 and above 1, for each scale."""
-    above = _sigmoid(margins.reshape(len(SCALES), 2))
+    above = sigmoid(margins.reshape(len(SCALES), 2))
     some, strong = above[:, 0], above.min(axis=1)
     return np.stack([1 - some, some - strong, strong], axis=1)
 
@@ -148,7 +148,7 @@ def measures(
         seeker: the words that it answers.
     """
     lengths = np.array([len(part) for part in split], np.float64)
-    p = _sigmoid(by_sentence)
+    p = sigmoid(by_sentence)
     return np.concatenate(
         [
             whole,
@@ -161,7 +161,7 @@ def measures(
             _plain_measures(split, words, seeker),
             strategies.max(axis=0),
             strategies[0],
-            _sigmoid(strategies).mean(axis=0) * 3,
+            sigmoid(strategies).mean(axis=0) * 3,
         ]
     )
 
@@ -194,10 +194,6 @@ def _plain_measures(split: Sequence[Sequence[str]], words: Sequence[str], seeker
         ],
         np.float64,
     )
-
-
-def _sigmoid(x: Floats) -> Floats:
-    return 1 / (1 + np.exp(-x))
 
 
 @cache

@@ -127,7 +127,7 @@ class Exemplars:
             return []
         model, vectors = self._stock()
         near = cosines(model.mapped(self._embedder.embed([text[:1000]])[0]), vectors)
-        told, of_death = _words(f"{context} {text}"), _DEATH.search(text) is not None
+        told, of_death = stems(f"{context} {text}"), _DEATH.search(text) is not None
         denies = _DENIAL.search(text) is not None
         found: list[Likeness] = []
         for row in np.argsort(-model.odds(near), kind="stable")[:_NEIGHBOURS]:
@@ -138,7 +138,7 @@ class Exemplars:
             if denies and exemplar.tone == "good" and not _DENIAL.search(said_there):
                 continue
             if not (_shared(exemplar) | _core(exemplar)) - told & _particular():
-                odds = model.odds(np.append(near[row], unnamed(text, exemplar, context)))
+                odds = model.odds(np.append(near[row], unnamed(exemplar, told)))
                 found.append(Likeness(exemplar, float(sigmoid(odds))))
         return sorted(found, key=lambda likeness: -likeness.score)[:count]
 
@@ -151,18 +151,9 @@ class Exemplars:
             return self._mapped
 
 
-def unnamed(turn: str, exemplar: Exemplar, context: str = "") -> int:
-    """How many words the answer has from what was said there that nobody has said here."""
-    return len(_shared(exemplar) - _words(f"{context} {turn}"))
-
-
-def stock_vectors() -> NDArray[np.float32]:
-    """MiniLM's vectors of each exemplar's first and last way to say it and of its answer, (n, 3, 384).
-
-    Raises:
-        ComponentError: the file is missing, or is not that of the stock.
-    """
-    return _read_vectors(VECTORS_FILE)
+def unnamed(exemplar: Exemplar, told: frozenset[str]) -> int:
+    """How many words the answer has from what was said there whose `stems` are not among those told here."""
+    return len(_shared(exemplar) - told)
 
 
 def common(word: str) -> str:
@@ -173,7 +164,7 @@ def common(word: str) -> str:
 @cache
 def _shared(exemplar: Exemplar) -> frozenset[str]:
     """Words of weight that the answer has from what was said."""
-    said = _words(" ".join(exemplar.said))
+    said = stems(" ".join(exemplar.said))
     answered = {
         common(word) for word in re.findall(r"[\w']+", exemplar.answer.lower()) if word not in words("everywhere")
     }
@@ -183,10 +174,11 @@ def _shared(exemplar: Exemplar) -> frozenset[str]:
 @cache
 def _core(exemplar: Exemplar) -> frozenset[str]:
     """Words that every way to say it has."""
-    return _words(exemplar.said[0]) & _words(exemplar.said[-1]) if len(exemplar.said) > 1 else frozenset()
+    return stems(exemplar.said[0]) & stems(exemplar.said[-1]) if len(exemplar.said) > 1 else frozenset()
 
 
-def _words(text: str) -> frozenset[str]:
+def stems(text: str) -> frozenset[str]:
+    """What a text's words have in `common` with others."""
     return frozenset(common(word) for word in re.findall(r"[\w']+", text.lower()))
 
 
@@ -196,7 +188,12 @@ def _particular() -> frozenset[str]:
     return frozenset(common(word) for topic in topics() for word in topic.stems)
 
 
-def _read_vectors(path: Path) -> NDArray[np.float32]:
+def stock_vectors(path: Path = VECTORS_FILE) -> NDArray[np.float32]:
+    """MiniLM's vectors of each exemplar's first and last way to say it and of its answer, (n, 3, 384).
+
+    Raises:
+        ComponentError: the file is missing, or is not that of the stock.
+    """
     try:
         with np.load(path) as file:
             kept: Mapping[str, Any] = {name: file[name] for name in ("vectors", "digest")}

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from rapport.agent.perception.links import sigmoid
 from rapport.agent.perception.text_model import ContextTurn
 from rapport.agent.response.cause import TURNS_BACK, Candidate, candidates, cues, form
 from rapport.agent.response.hashed import Floats, sentences, tokens
@@ -158,7 +159,7 @@ def scores(judged: Sequence[Felt], margins: Floats, given: Any, of: Any, rate: f
         chosen["utterance"].append((0, felt.utterance))
         chosen["turn_before"].append((1, felt.context[-1].text) if felt.context else (0, felt.utterance))
     groups = np.array([felt.dialogue for felt in judged])
-    p = 1 / (1 + np.exp(-margins))
+    p = sigmoid(margins)
 
     def loss(p: Floats) -> float:
         return float(-np.log(np.maximum(np.where(given, p, 1 - p), 1e-12)).mean())

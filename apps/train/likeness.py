@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from rapport.agent.response.exemplars import exemplars, stock_vectors, unnamed
+from rapport.agent.perception.links import sigmoid
+from rapport.agent.response.exemplars import exemplars, stems, stock_vectors, unnamed
 from rapport.agent.response.likeness import DIMENSIONS, MEASURES, Floats, LikenessModel, Vectors, cosines
 from rapport.agent.response.steps import ALIKE
 from rapport.apps.train.hashed_fit import need_sklearn
 from rapport.apps.train.small_cards import likeness_card
-from rapport.memory.embedding import Embedder, MiniLMEmbedder
+from rapport.memory.embedding import MiniLMEmbedder
 from rapport.persona.errors import ComponentError, InputError
 
 if TYPE_CHECKING:
@@ -76,17 +77,15 @@ def train_likeness(out: Path, *, readings: Path = READINGS, seed: int = 0) -> No
         raise ComponentError('torch is not installed; run: pip install "rapport-agent[train]"')
     console = Console(stderr=True)
     read, stock = read_readings(readings), stock_vectors()
-    embedder: Embedder = MiniLMEmbedder()
-    turns = embedder.embed(read.turns)
+    turns = MiniLMEmbedder().embed(read.turns)
     own = _own_exemplars(read.turns)
     fold = np.random.default_rng(seed).permutation(len(read.turns))[np.unique(own, return_inverse=True)[1]] % FOLDS
-    of_pair = fold[read.turn]
+    of_pair, every = fold[read.turn], np.arange(len(read.fits))
     mapped = np.empty((len(read.fits), 3))
     for k in range(FOLDS):
-        held = np.flatnonzero(of_pair == k)
         kept = np.setdiff1d(np.arange(len(stock)), own[fold == k])
         learned = fit_map(stock, kept, turns, read, np.flatnonzero(of_pair != k), seed)
-        mapped[held] = _cosines(learned, turns, stock, read)[held]
+        mapped[of_pair == k] = _cosines(learned, turns, stock, read, np.flatnonzero(of_pair == k))
         console.print(f"fold {k + 1} of {FOLDS}")
     measures = np.column_stack([mapped, _unnamed(read)])
     odds = np.empty(len(read.fits))
@@ -95,8 +94,8 @@ def train_likeness(out: Path, *, readings: Path = READINGS, seed: int = 0) -> No
         odds[of_pair == k] = measures[of_pair == k] @ weights + bias
     # The regression learns from cosines of pairs that the map has not learned from, as all new ones will be.
     weights, bias = fit_odds(measures, read.fits)
-    projection = fit_map(stock, np.arange(len(stock)), turns, read, np.arange(len(read.fits)), seed)
-    by_hand = _cosines(np.eye(DIMENSIONS, dtype=np.float32), turns, stock, read) @ _BY_HAND
+    projection = fit_map(stock, np.arange(len(stock)), turns, read, every, seed)
+    by_hand = _cosines(np.eye(DIMENSIONS, dtype=np.float32), turns, stock, read, every) @ _BY_HAND
     config: dict[str, Any] = {
         "seed": seed,
         "folds": FOLDS,
@@ -109,7 +108,7 @@ def train_likeness(out: Path, *, readings: Path = READINGS, seed: int = 0) -> No
         "threshold": ALIKE,
         "cross_validation": {
             "by_hand": scores(by_hand, read),
-            "learned": scores(odds, read) | at_threshold(1 / (1 + np.exp(-odds)), read),
+            "learned": scores(odds, read) | at_threshold(sigmoid(odds), read),
         },
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -239,13 +238,13 @@ def _own_exemplars(turns: list[str]) -> Ints:
     return np.array([known.get(turn, len(exemplars()) + k) for k, turn in enumerate(turns)], np.int64)
 
 
-def _cosines(projection: Vectors, turns: Vectors, stock: Vectors, read: Readings) -> Floats:
+def _cosines(projection: Vectors, turns: Vectors, stock: Vectors, read: Readings, pairs: Ints) -> Floats:
     model = LikenessModel(projection, np.zeros(len(MEASURES)), 0.0)
     here, there = model.mapped(turns), model.mapped(stock)
-    rows = [cosines(here[t], there[e : e + 1]) for t, e in zip(read.turn, read.exemplar, strict=True)]
+    rows = [cosines(here[t], there[e : e + 1]) for t, e in zip(read.turn[pairs], read.exemplar[pairs], strict=True)]
     return np.concatenate(rows)
 
 
 def _unnamed(read: Readings) -> Floats:
-    stock = exemplars()
-    return np.array([unnamed(read.turns[t], stock[e]) for t, e in zip(read.turn, read.exemplar, strict=True)], float)
+    stock, told = exemplars(), [stems(turn) for turn in read.turns]
+    return np.array([unnamed(stock[e], told[t]) for t, e in zip(read.turn, read.exemplar, strict=True)], float)

@@ -25,6 +25,7 @@ from rapport.agent.safety.guard import decide
 from rapport.agent.safety.levels import KINDS, Level
 from rapport.agent.safety.rules import by_rules
 from rapport.agent.safety.spelling import plain
+from rapport.apps.train.hashed_fit import grouped_folds
 from rapport.apps.train.safety_card import model_card
 from rapport.apps.train.safety_data import Case, everyday, figurative, labelled, read_cases, sample
 from rapport.apps.train.safety_network import Ids, Lessons, export_int8, fit
@@ -90,7 +91,7 @@ def train_safety(cases: Path, data: Path, out: Path, *, seed: int = 0) -> None:
     # they were chosen would not be the one that they were chosen for.
     by_judges = np.array([case.pair.split(" ")[0] in JUDGES for case in taught])
     by_author = np.array([case.part == "phrases" for case in taught])
-    fold = fold_of([case.pair or f"text {k}" for k, case in enumerate(taught)], seed) == 0
+    fold = grouped_folds([case.pair or f"text {k}" for k, case in enumerate(taught)], FOLDS, seed) == 0
     kept_apart = np.where(by_author, by_judges, fold)
     network = fit(
         lessons.only(np.flatnonzero(~kept_apart)),
@@ -160,14 +161,6 @@ def tokens(texts: Sequence[str]) -> list[Ids]:
     return [
         np.array(tokenizer.encode(" ".join(plain(text).split()[:WINDOW_WORDS])).ids, dtype=np.int64) for text in texts
     ]
-
-
-def fold_of(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """A fold for each text, the same for all of a group, (n,)."""
-    names = sorted(set(groups))
-    order = np.random.default_rng(seed).permutation(len(names)) % FOLDS
-    number = dict(zip(names, order.tolist(), strict=True))
-    return np.array([number[group] for group in groups])
 
 
 def choose(cases: Sequence[Case], judged: Sequence[Judgement]) -> Thresholds:

@@ -45,7 +45,7 @@ def finder(monkeypatch: pytest.MonkeyPatch) -> Exemplars:
     stock = (DOG, EXAM)
     monkeypatch.setattr(ex, "exemplars", lambda: stock)
     rows = Bag().embed(ex._texts(stock)).reshape(len(stock), 3, 384)
-    monkeypatch.setattr(ex, "_read_vectors", lambda _: rows)
+    monkeypatch.setattr(ex, "stock_vectors", lambda: rows)
     by_cosine = LikenessModel(np.eye(384, dtype=np.float32), np.array([5.0, 3.0, 2.0, 0.0]), -3.0)
     return Exemplars(Bag(), by_cosine)
 
@@ -90,10 +90,10 @@ def test_gladness_is_not_for_what_did_not_happen(finder: Exemplars) -> None:
 def test_vectors_of_another_stock_are_refused(tmp_path: Any) -> None:
     path = tmp_path / "exemplars.npz"
     with pytest.raises(ComponentError, match="make it anew: python -m rapport"):
-        ex._read_vectors(path)
+        ex.stock_vectors(path)
     np.savez(path, vectors=np.zeros((1, 384), np.int8), digest=np.array("other"))
     with pytest.raises(ComponentError, match="not made from the exemplars beside it"):
-        ex._read_vectors(path)
+        ex.stock_vectors(path)
 
 
 class Silent:
